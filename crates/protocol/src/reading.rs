@@ -1,0 +1,530 @@
+//! From the bytes of one line to a request, or to the reason why it is none.
+//!
+//! The strict types do the reading. Only when they refuse is the line read a second time, loosely, to
+//! say what is wrong in words that name the place but never repeat a value: a value in the wrong place
+//! may be a secret.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::parameters::{
+    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, HandlerCreateParameters,
+    HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
+    HandlerVerifyParameters, ListBackupsParameters, RebuildCatalogueParameters,
+    VerifyBackupParameters,
+};
+use crate::{
+    Command, IncomingRequest, MAX_LINE_BYTES, Operation, OperationName, Request, RequestId, Skill,
+    nearest,
+};
+
+/// Why a line is not a request.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RequestFault {
+    /// Longer than [`MAX_LINE_BYTES`].
+    #[error("the request line is longer than {MAX_LINE_BYTES} bytes")]
+    LineTooLong,
+    /// Not UTF-8.
+    #[error("the request line is not UTF-8: the first wrong byte is at position {position}")]
+    NotUtf8 {
+        /// The offset of the first wrong byte, counted from 1.
+        position: usize,
+    },
+    /// Not JSON.
+    #[error("the request line is not JSON: {detail}")]
+    NotJson {
+        /// The parser's words.
+        detail: String,
+    },
+    /// JSON, but no object.
+    #[error("a request is a JSON object, not {found}")]
+    NotAnObject {
+        /// What it is, with its article.
+        found: &'static str,
+    },
+    /// Something required is absent.
+    #[error("`{path}` is missing")]
+    Missing {
+        /// Where it belongs, such as `parameters.environment`.
+        path: String,
+    },
+    /// A value of the wrong type, or out of its range.
+    #[error("`{path}` must be {expected}, not {found}")]
+    WrongType {
+        /// Where it stands.
+        path: String,
+        /// What is wanted there.
+        expected: String,
+        /// The kind of value that stands there; never the value.
+        found: &'static str,
+    },
+    /// A key that stands twice.
+    #[error("`{path}` stands twice in the request")]
+    Duplicate {
+        /// Where it stands.
+        path: String,
+    },
+    /// An operation that does not exist, or that the skill does not take.
+    #[error("unknown operation: {given}")]
+    UnknownOperation {
+        /// What was sent.
+        given: String,
+        /// The closest one that exists.
+        nearest: Option<&'static str>,
+        /// All that exist for this skill.
+        known: Vec<&'static str>,
+    },
+    /// A skill that does not exist.
+    #[error("unknown skill: {given}")]
+    UnknownSkill {
+        /// What was sent.
+        given: String,
+        /// The closest one that exists.
+        nearest: Option<&'static str>,
+    },
+    /// A key that the request or the operation does not have.
+    #[error("unknown parameter: {path}")]
+    UnknownParameter {
+        /// Where it stands, such as `parameters.enviroment`.
+        path: String,
+        /// The closest one that exists.
+        nearest: Option<String>,
+        /// All that exist there.
+        known: Vec<String>,
+    },
+}
+
+/// A line that is no request, with what could be read of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejected {
+    /// The id, to be echoed.
+    pub id: Option<RequestId>,
+    /// The operation, if it is a known one.
+    pub operation: Option<OperationName>,
+    /// The environment, as sent.
+    pub environment: Option<String>,
+    /// What is wrong.
+    pub fault: RequestFault,
+    /// The same request with the slip corrected, where the correction is certain.
+    pub corrected: Option<Value>,
+}
+
+impl Rejected {
+    /// A line of which nothing could be read.
+    pub const fn unreadable(fault: RequestFault) -> Self {
+        Self { id: None, operation: None, environment: None, fault, corrected: None }
+    }
+}
+
+/// Reads one line, without its newline. A byte order mark and a carriage return are passed over.
+///
+/// # Errors
+/// The line is no request; [`Rejected`] says why and carries what can be echoed.
+pub fn read_request(line: &[u8]) -> Result<IncomingRequest, Box<Rejected>> {
+    if line.len() > MAX_LINE_BYTES {
+        return Err(Box::new(Rejected::unreadable(RequestFault::LineTooLong)));
+    }
+    let text = std::str::from_utf8(line).map_err(|error| {
+        let position = error.valid_up_to() + 1;
+        Box::new(Rejected::unreadable(RequestFault::NotUtf8 { position }))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let request: Request<Box<RawValue>> = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| reject(text, Level::Envelope, &error, None))?;
+    reader.end().map_err(|error| {
+        let detail = without_values(&error.to_string());
+        Box::new(Rejected::unreadable(RequestFault::NotJson { detail }))
+    })?;
+    understand(text, request)
+}
+
+/// Finds the skill and the operation, then reads the parameters with the operation's own type.
+fn understand(
+    text: &str,
+    request: Request<Box<RawValue>>,
+) -> Result<IncomingRequest, Box<Rejected>> {
+    let loose = |fault| Box::new(loosely(text, fault));
+    let skill = match request.skill.as_deref() {
+        None => Skill::default(),
+        Some(name) => Skill::from_name(name).ok_or_else(|| {
+            loose(RequestFault::UnknownSkill {
+                given: shown(name),
+                nearest: nearest(name, Skill::ALL.map(Skill::name)),
+            })
+        })?,
+    };
+    let operation = OperationName::from_spelling(&request.operation)
+        .filter(|name| skill.operations().contains(&name.operation()))
+        .ok_or_else(|| loose(unknown_operation(&request.operation, skill)))?;
+    let parameters = request.parameters.as_deref().map_or("{}", RawValue::get);
+    let command = read_command(text, skill, operation, parameters)?;
+    let inside = command.working_directory();
+    if let (Some(beside), Some(inside)) = (request.working_directory.as_deref(), inside)
+        && beside != inside
+    {
+        return Err(loose(RequestFault::Duplicate { path: "working_directory".to_owned() }));
+    }
+    let working_directory = request.working_directory.clone().or(inside.map(str::to_owned));
+    Ok(IncomingRequest { id: request.id, skill, operation, command, working_directory })
+}
+
+fn unknown_operation(given: &str, skill: Skill) -> RequestFault {
+    let known = || {
+        OperationName::all_spellings().filter(move |spelling| {
+            OperationName::from_spelling(spelling)
+                .is_some_and(|name| skill.operations().contains(&name.operation()))
+        })
+    };
+    RequestFault::UnknownOperation {
+        given: shown(given),
+        nearest: nearest(given, known()),
+        known: known().collect(),
+    }
+}
+
+fn read_command(
+    text: &str,
+    skill: Skill,
+    operation: OperationName,
+    parameters: &str,
+) -> Result<Command, Box<Rejected>> {
+    let place = (text, operation, parameters);
+    match (skill, operation.operation()) {
+        (Skill::BackupManager, Operation::CreateBackup) => {
+            read::<CreateBackupParameters>(place).map(Command::CreateBackup)
+        }
+        (Skill::BackupManager, Operation::ListBackups) => {
+            read::<ListBackupsParameters>(place).map(Command::ListBackups)
+        }
+        (Skill::BackupManager, Operation::VerifyBackup) => {
+            read::<VerifyBackupParameters>(place).map(Command::VerifyBackup)
+        }
+        (Skill::BackupManager, Operation::DeleteBackup) => {
+            read::<DeleteBackupParameters>(place).map(Command::DeleteBackup)
+        }
+        (_, Operation::RebuildCatalogue) => {
+            read::<RebuildCatalogueParameters>(place).map(Command::RebuildCatalogue)
+        }
+        (Skill::BackupManager, Operation::Describe) => {
+            read::<DescribeParameters>(place).map(Command::Describe)
+        }
+        (_, Operation::CreateBackup) => {
+            read::<HandlerCreateParameters>(place).map(Command::HandlerCreate)
+        }
+        (_, Operation::ListBackups) => {
+            read::<HandlerListParameters>(place).map(Command::HandlerList)
+        }
+        (_, Operation::VerifyBackup) => {
+            read::<HandlerVerifyParameters>(place).map(Command::HandlerVerify)
+        }
+        (_, Operation::DeleteBackup) => {
+            read::<HandlerDeleteParameters>(place).map(Command::HandlerDelete)
+        }
+        (_, Operation::Describe) => {
+            read::<HandlerDescribeParameters>(place).map(Command::HandlerDescribe)
+        }
+    }
+}
+
+fn read<P: DeserializeOwned + JsonSchema>(
+    (text, operation, parameters): (&str, OperationName, &str),
+) -> Result<P, Box<Rejected>> {
+    let mut reader = serde_json::Deserializer::from_str(parameters);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let mut rejected = reject(text, Level::Parameters, &error, Some(property_names::<P>()));
+        rejected.operation = Some(operation);
+        rejected
+    })
+}
+
+/// Where in the request a type refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Envelope,
+    Parameters,
+}
+
+impl Level {
+    fn path(self, inner: &str) -> String {
+        match (self, inner) {
+            (Self::Envelope, inner) => inner.to_owned(),
+            (Self::Parameters, "." | "") => "parameters".to_owned(),
+            (Self::Parameters, inner) => format!("parameters.{inner}"),
+        }
+    }
+}
+
+/// Says what a strict type refused, by reading the line loosely.
+fn reject(
+    text: &str,
+    level: Level,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    known: Option<Vec<String>>,
+) -> Box<Rejected> {
+    let value: Value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(error) => {
+            let detail = without_values(&error.to_string());
+            return Box::new(Rejected::unreadable(RequestFault::NotJson { detail }));
+        }
+    };
+    if !value.is_object() {
+        let found = kind_of(&value);
+        return Box::new(Rejected::unreadable(RequestFault::NotAnObject { found }));
+    }
+    let object = if level == Level::Parameters { value.get("parameters") } else { Some(&value) };
+    let known = known.unwrap_or_else(property_names::<Request<Value>>);
+    let unknown = object.and_then(Value::as_object).and_then(|object| {
+        object.keys().find(|key| !known.iter().any(|name| name == *key)).cloned()
+    });
+    let fault = match unknown {
+        Some(key) => RequestFault::UnknownParameter {
+            nearest: nearest(&key, known.iter().map(String::as_str)).map(str::to_owned),
+            path: level.path(&shown(&key)),
+            known,
+        },
+        None => refused(level, error, object.unwrap_or(&Value::Null)),
+    };
+    Box::new(loosely(text, fault))
+}
+
+/// Turns serde's message into a fault, keeping its `expected …` and dropping the value before it.
+fn refused(
+    level: Level,
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    object: &Value,
+) -> RequestFault {
+    let path = error.path().to_string();
+    let message = error.inner().to_string();
+    let field = |prefix: &str| {
+        message.strip_prefix(prefix).and_then(|rest| rest.split('`').next()).map(str::to_owned)
+    };
+    if let Some(name) = field("missing field `") {
+        return RequestFault::Missing { path: level.path(&name) };
+    }
+    if let Some(name) = field("duplicate field `") {
+        return RequestFault::Duplicate { path: level.path(&name) };
+    }
+    let expected = message
+        .rsplit_once("expected ")
+        .map_or("a valid value", |(_, expected)| expected)
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let found = path
+        .split('.')
+        .try_fold(object, |value, key| {
+            let (name, index) = key.split_once('[').unwrap_or((key, ""));
+            let value = if name.is_empty() { Some(value) } else { value.get(name) };
+            match index.trim_end_matches(']').parse::<usize>() {
+                Ok(index) => value.and_then(|value| value.get(index)),
+                Err(_) => value,
+            }
+        })
+        .map_or("something else", kind_of);
+    RequestFault::WrongType { path: level.path(&path), expected: plain(&expected), found }
+}
+
+/// Serde's names for types in words that need no Rust.
+fn plain(expected: &str) -> String {
+    match expected {
+        "u32" | "u64" | "usize" => "a whole number, not negative".to_owned(),
+        "f64" => "a number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        expected if expected.starts_with("struct ") => "an object".to_owned(),
+        expected => expected.to_owned(),
+    }
+}
+
+/// What can be echoed of a request that is refused, and its correction where that is certain.
+fn loosely(text: &str, fault: RequestFault) -> Rejected {
+    #[derive(Deserialize)]
+    struct Echo<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
+    let id = serde_json::from_str::<Echo<'_>>(text)
+        .ok()
+        .and_then(|echo| echo.id.and_then(|id| RequestId::from_json(id.get())));
+    let operation =
+        value.get("operation").and_then(Value::as_str).and_then(OperationName::from_spelling);
+    let environment =
+        value.pointer("/parameters/environment").and_then(Value::as_str).map(str::to_owned);
+    let corrected = corrected(value, &fault);
+    Rejected { id, operation, environment, fault, corrected }
+}
+
+fn corrected(mut request: Value, fault: &RequestFault) -> Option<Value> {
+    match fault {
+        RequestFault::UnknownOperation { nearest: Some(name), .. } => {
+            request.as_object_mut()?.insert("operation".to_owned(), (*name).into());
+        }
+        RequestFault::UnknownSkill { nearest: Some(name), .. } => {
+            request.as_object_mut()?.insert("skill".to_owned(), (*name).into());
+        }
+        RequestFault::UnknownParameter { path, nearest: Some(name), .. } => {
+            let (object, key) = match path.strip_prefix("parameters.") {
+                Some(key) => (request.get_mut("parameters")?.as_object_mut()?, key),
+                None => (request.as_object_mut()?, path.as_str()),
+            };
+            if object.contains_key(name) {
+                return None;
+            }
+            let value = object.remove(key)?;
+            object.insert(name.clone(), value);
+        }
+        _ => return None,
+    }
+    Some(request)
+}
+
+/// The names of a type's fields, from its schema, so that they are written down once.
+fn property_names<T: JsonSchema>() -> Vec<String> {
+    schemars::schema_for!(T)
+        .get("properties")
+        .and_then(Value::as_object)
+        .map(|properties| properties.keys().cloned().collect())
+        .unwrap_or_default()
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a fraction",
+        Value::Number(number) if number.is_i64() && !number.is_u64() => "a negative number",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A name as it may be repeated in an answer: short, and nothing but a name.
+fn shown(name: &str) -> String {
+    const LONGEST_SHOWN: usize = 64;
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if name.len() <= LONGEST_SHOWN && !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        "(not a name)".to_owned()
+    }
+}
+
+/// The parser's message up to any value that it quotes.
+fn without_values(message: &str) -> String {
+    if message.starts_with("invalid type") || message.starts_with("invalid value") {
+        "unexpected value".to_owned()
+    } else {
+        message.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fault(line: &str) -> RequestFault {
+        read_request(line.as_bytes()).unwrap_err().fault
+    }
+
+    #[test]
+    fn the_seeds_requests_are_understood() {
+        let request = read_request(
+            br#"{"operation":"create-backup","parameters":{"environment":"production","label":"pre-v2-migration","reason":"before major schema changes","compression":true,"working_directory":"/p"}}"#,
+        )
+        .unwrap();
+        assert_eq!(request.skill, Skill::BackupManager);
+        assert_eq!(request.working_directory.as_deref(), Some("/p"));
+        let Command::CreateBackup(parameters) = request.command else { panic!("wrong command") };
+        assert_eq!(parameters.compression, Some(CompressionChoice::Gzip));
+    }
+
+    use crate::CompressionChoice;
+
+    #[test]
+    fn marks_and_carriage_returns_are_passed_over() {
+        assert!(read_request("\u{feff}{\"operation\":\"describe\"}\r".as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn slips_are_named_with_their_neighbour_and_corrected() {
+        let rejected = read_request(
+            br#"{"id":1,"operation":"creat-backup","parameters":{"environment":"dev"}}"#,
+        )
+        .unwrap_err();
+        assert_eq!(rejected.id.unwrap().as_json(), "1");
+        assert!(matches!(
+            rejected.fault,
+            RequestFault::UnknownOperation { nearest: Some("create-backup"), .. }
+        ));
+        assert_eq!(rejected.corrected.unwrap()["operation"], "create-backup");
+
+        let rejected = read_request(br#"{"operation":"backup","parameters":{"enviroment":"dev"}}"#)
+            .unwrap_err();
+        assert_eq!(
+            rejected.corrected.unwrap(),
+            json!({"operation":"backup","parameters":{"environment":"dev"}})
+        );
+        assert_eq!(rejected.operation.unwrap().spelling(), "backup");
+    }
+
+    #[test]
+    fn wrong_values_are_placed_and_never_repeated() {
+        let fault = fault(
+            r#"{"operation":"create-backup","parameters":{"environment":"dev","retention_days":"hunter2"}}"#,
+        );
+        assert_eq!(
+            fault.to_string(),
+            "`parameters.retention_days` must be a whole number, not negative, not a string"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_twice_is_named() {
+        assert_eq!(
+            fault(r#"{"operation":"create-backup"}"#).to_string(),
+            "`parameters.environment` is missing"
+        );
+        assert_eq!(
+            fault(r#"{"operation":"backup","parameters":{"environment":"a","environment":"b"}}"#)
+                .to_string(),
+            "`parameters.environment` stands twice in the request"
+        );
+    }
+
+    #[test]
+    fn other_json_is_no_request() {
+        assert_eq!(fault("[1]").to_string(), "a request is a JSON object, not a list");
+        assert!(matches!(fault("{"), RequestFault::NotJson { .. }));
+        assert!(matches!(fault(r#"{"operation":"describe"} x"#), RequestFault::NotJson { .. }));
+        assert!(matches!(fault(&"[".repeat(100_000)), RequestFault::NotJson { .. }));
+        let nested = format!(
+            r#"{{"operation":"describe","parameters":{}1{}}}"#,
+            "[".repeat(50_000),
+            "]".repeat(50_000)
+        );
+        assert!(read_request(nested.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn handlers_take_their_own_operations() {
+        assert!(matches!(
+            fault(r#"{"skill":"handler-db-prisma","operation":"rebuild-catalogue"}"#),
+            RequestFault::UnknownOperation { .. }
+        ));
+        assert!(matches!(
+            fault(r#"{"skill":"backup-manger","operation":"describe"}"#),
+            RequestFault::UnknownSkill { nearest: Some("backup-manager"), .. }
+        ));
+    }
+}
