@@ -1,0 +1,279 @@
+//! The catalogue's file. A reader gets a snapshot; only the holder of the lock can write.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::text::{CatalogueHead, CatalogueViews};
+use super::{CATALOGUE_FILE, CATALOGUE_VERSION, CatalogueText, RecordView};
+use crate::error::Error;
+use crate::locks::FileLock;
+use crate::run::Run;
+use crate::storage;
+
+/// Where a project's catalogue is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogueFile {
+    path: PathBuf,
+    lock: PathBuf,
+}
+
+/// The catalogue as it was when it was read.
+#[derive(Debug)]
+pub struct CatalogueSnapshot {
+    path: PathBuf,
+    text: Option<String>,
+}
+
+/// The catalogue in the hands of the one who may write it.
+#[derive(Debug)]
+pub struct CatalogueWriter {
+    file: CatalogueFile,
+    _lock: FileLock,
+    /// The records.
+    pub catalogue: CatalogueText,
+}
+
+impl CatalogueFile {
+    /// The catalogue in a project's state folder.
+    pub fn in_folder(state: &Path) -> Self {
+        Self { path: state.join(CATALOGUE_FILE), lock: state.join(".locks/catalogue.lock") }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the catalogue; one that does not exist is empty.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(&self) -> Result<CatalogueSnapshot, Error> {
+        let text = match std::fs::read(&self.path) {
+            Ok(bytes) => Some(String::from_utf8(bytes).map_err(|error| self.damaged(&error))?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::storage("read", &self.path, error)),
+        };
+        Ok(CatalogueSnapshot { path: self.path.clone(), text })
+    }
+
+    /// Whether a record could be added now: said before a dump is begun, not after.
+    ///
+    /// # Errors
+    /// The catalogue is damaged or newer.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        let snapshot = self.read()?;
+        let Some(text) = snapshot.text() else { return Ok(()) };
+        let head: CatalogueHead =
+            serde_json::from_str(text).map_err(|error| self.damaged(&error))?;
+        self.refuse_newer(head.schema_version.as_ref())
+    }
+
+    /// Takes the lock and reads the catalogue to write it.
+    ///
+    /// # Errors
+    /// It is locked by another process, damaged or newer.
+    pub async fn edit(&self, run: &Run) -> Result<CatalogueWriter, Error> {
+        let lock = FileLock::acquire_short(&self.lock, run).await?;
+        self.check_writable()?;
+        let snapshot = self.read()?;
+        let catalogue = match snapshot.text() {
+            Some(text) => CatalogueText::parse(text).map_err(|error| self.damaged(&error))?,
+            None => CatalogueText::default(),
+        };
+        Ok(CatalogueWriter { file: self.clone(), _lock: lock, catalogue })
+    }
+
+    /// Takes the lock to write a catalogue anew, keeping a file that is there under another name.
+    ///
+    /// # Errors
+    /// It is locked by another process, or newer.
+    pub async fn replace(
+        &self,
+        catalogue: CatalogueText,
+        run: &Run,
+    ) -> Result<(CatalogueWriter, Option<PathBuf>), Error> {
+        let lock = FileLock::acquire_short(&self.lock, run).await?;
+        let kept = if self.path.exists() {
+            let stamp = run.now.format("%Y%m%dT%H%M%S");
+            let kept = self.path.with_file_name(format!("backups.{stamp}.{}.json", run.id));
+            std::fs::hard_link(&self.path, &kept)
+                .map_err(|error| Error::storage("keep a copy at", &kept, error))?;
+            Some(kept)
+        } else {
+            None
+        };
+        Ok((CatalogueWriter { file: self.clone(), _lock: lock, catalogue }, kept))
+    }
+
+    fn refuse_newer(&self, version: Option<&Value>) -> Result<(), Error> {
+        match newer_version(version) {
+            Some(version) => Err(Error::CatalogueNewer { path: self.path.clone(), version }),
+            None => Ok(()),
+        }
+    }
+
+    fn damaged(&self, error: &dyn std::error::Error) -> Error {
+        Error::CatalogueDamaged { path: self.path.clone(), detail: error.to_string() }
+    }
+}
+
+/// The version if it is newer than what this program writes.
+fn newer_version(version: Option<&Value>) -> Option<String> {
+    let version = match version? {
+        Value::String(version) => version.clone(),
+        other => other.to_string(),
+    };
+    let numbers = |version: &str| {
+        version.split('.').map(|number| number.parse().unwrap_or(u64::MAX)).collect::<Vec<_>>()
+    };
+    (numbers(&version) > numbers(CATALOGUE_VERSION)).then_some(version)
+}
+
+impl CatalogueSnapshot {
+    fn text(&self) -> Option<&str> {
+        self.text.as_deref().map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
+    /// The records as the rules read them, whatever the version; and what the caller should know.
+    ///
+    /// # Errors
+    /// The catalogue is damaged.
+    pub fn views(&self) -> Result<(Vec<RecordView<'_>>, Vec<String>), Error> {
+        let Some(text) = self.text() else { return Ok((Vec::new(), Vec::new())) };
+        let damaged = |error: serde_json::Error| Error::CatalogueDamaged {
+            path: self.path.clone(),
+            detail: error.to_string(),
+        };
+        match serde_json::from_str::<CatalogueViews<'_>>(text) {
+            Ok(catalogue) => {
+                let warnings = newer_version(catalogue.schema_version.as_ref()).map(|version| {
+                    format!(
+                        "the catalogue is of the newer version {version}: it is read, not written"
+                    )
+                });
+                Ok((catalogue.backups, warnings.into_iter().collect()))
+            }
+            // One record with an odd type must not hide the others.
+            Err(_) => {
+                let views = self.views_one_by_one().map_err(damaged)?;
+                let unreadable = views.iter().filter(|view| view.is_none()).count();
+                let warning = format!(
+                    "{unreadable} records of the catalogue cannot be read and are not shown"
+                );
+                Ok((views.into_iter().flatten().collect(), vec![warning]))
+            }
+        }
+    }
+
+    fn views_one_by_one(&self) -> Result<Vec<Option<RecordView<'_>>>, serde_json::Error> {
+        #[derive(serde::Deserialize)]
+        struct Raw<'a> {
+            #[serde(borrow)]
+            backups: Vec<&'a serde_json::value::RawValue>,
+        }
+        let raw: Raw<'_> = serde_json::from_str(self.text().unwrap_or_default())?;
+        Ok(raw.backups.into_iter().map(|record| serde_json::from_str(record.get()).ok()).collect())
+    }
+
+    /// The records to salvage from a file that may be damaged: every one that can still be read, up to
+    /// the damage, as its id, its path and its text.
+    pub fn salvage(&self) -> Vec<(String, String, String)> {
+        let Some(text) = self.text() else { return Vec::new() };
+        let Some(start) =
+            text.find("\"backups\"").and_then(|key| Some(key + text.get(key..)?.find('[')? + 1))
+        else {
+            return Vec::new();
+        };
+        let mut rest = text.get(start..).unwrap_or_default();
+        let mut records = Vec::new();
+        // Objects follow each other; after the damage there is no telling where the next one begins
+        // except by its opening brace.
+        while let Some(open) = rest.find('{') {
+            let candidate = rest.get(open..).unwrap_or_default();
+            let mut stream = serde_json::Deserializer::from_str(candidate)
+                .into_iter::<&serde_json::value::RawValue>();
+            let read = match stream.next() {
+                Some(Ok(raw)) => serde_json::from_str::<RecordView<'_>>(raw.get())
+                    .ok()
+                    .filter(|view| !view.id().is_empty())
+                    .map(|view| (view.id().to_owned(), view.file_path().to_owned(), raw.get())),
+                _ => None,
+            };
+            let consumed = match read {
+                Some((id, path, raw)) => {
+                    records.push((id, path, raw.to_owned()));
+                    raw.len()
+                }
+                None => 1,
+            };
+            rest = candidate.get(consumed..).unwrap_or_default();
+        }
+        records
+    }
+}
+
+impl CatalogueWriter {
+    /// Writes the catalogue: a reader sees the old one or the new one.
+    ///
+    /// # Errors
+    /// It cannot be written; the old one is untouched.
+    pub fn commit(self, run: &Run) -> Result<(), Error> {
+        let path = &self.file.path;
+        storage::replace_file(path, &run.id, |out| self.catalogue.write(out))
+            .map_err(|error| Error::storage("write", path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, CatalogueFile) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(CATALOGUE_FILE), text).unwrap();
+        let file = CatalogueFile::in_folder(folder.path());
+        (folder, file)
+    }
+
+    #[test]
+    fn newer_versions_are_read_and_not_written() {
+        for version in ["\"1.1\"", "\"2.0\"", "3", "\"next\""] {
+            let (_folder, file) = file(&format!("{{\"schema_version\":{version},\"backups\":[]}}"));
+            assert!(
+                matches!(file.check_writable(), Err(Error::CatalogueNewer { .. })),
+                "{version}"
+            );
+            assert!(file.read().unwrap().views().is_ok());
+        }
+        for version in ["\"1.0\"", "\"1\"", "\"0.9\""] {
+            let (_folder, file) = file(&format!("{{\"schema_version\":{version},\"backups\":[]}}"));
+            file.check_writable().unwrap();
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_and_what_precedes_it_is_salvaged() {
+        let (_folder, file) = file(
+            r#"{"schema_version":"1.0","backups":[{"backup_id":"backup-20250124-140000","file_path":"a"},{"backup_id":"backup-2025"#,
+        );
+        assert!(matches!(file.check_writable(), Err(Error::CatalogueDamaged { .. })));
+        let snapshot = file.read().unwrap();
+        assert!(snapshot.views().is_err());
+        let salvaged = snapshot.salvage();
+        assert_eq!(salvaged.len(), 1);
+        assert_eq!(salvaged[0].0, "backup-20250124-140000");
+    }
+
+    #[test]
+    fn one_odd_record_does_not_hide_the_others() {
+        let (_folder, file) = file(
+            r#"{"backups":[{"backup_id":"backup-20250124-140000"},{"backup_id":"b","size_bytes":"x"}]}"#,
+        );
+        let snapshot = file.read().unwrap();
+        let (views, warnings) = snapshot.views().unwrap();
+        assert_eq!((views.len(), warnings.len()), (1, 1));
+    }
+}

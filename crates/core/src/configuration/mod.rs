@@ -1,0 +1,235 @@
+//! The configuration: the part of the larger plugin's `config.json` that is ours.
+//!
+//! Keys that are not ours are ignored; ours are typed strictly, and a mistake names its JSON path.
+
+mod handler_choice;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use backup_protocol::CompressionChoice;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+pub use handler_choice::{HandlerChoice, choose_handler};
+pub use settings::EnvironmentSettings;
+
+/// The configuration file, as far as it is ours.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Configuration {
+    /// What kind of database the project has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseSection>,
+    /// The environments by name.
+    #[serde(default)]
+    pub environments: BTreeMap<String, EnvironmentSection>,
+    /// Where the migrations' state is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<MigrationsSection>,
+    /// What must be asked first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety: Option<SafetySection>,
+    /// How backups are made and kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupSection>,
+}
+
+/// `database`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DatabaseSection {
+    /// Where the databases run: `local`, `aws-rds`, `aws-aurora` or `gcp-sql`. Default: by the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosting: Option<String>,
+}
+
+/// `environments.<name>`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EnvironmentSection {
+    /// The variable that holds the database's URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_string_env: Option<String>,
+    /// How this environment is backed up. Default: the project's `backup.method`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_method: Option<String>,
+    /// Where this environment's database runs. Default: the project's `database.hosting`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosting: Option<String>,
+    /// How many days backups are kept, from 1 to 36500. Default: `backup.retention_days`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 36_500))]
+    pub backup_retention_days: Option<u32>,
+    /// Whether the environment is production-class. Default: by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<bool>,
+}
+
+/// `migrations`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MigrationsSection {
+    /// The table that holds the migrations' state. Default: `_prisma_migrations`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+}
+
+/// `safety`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SafetySection {
+    /// Environments whose backups are deleted only with a token. Default: the production-class ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected_environments: Option<Vec<String>>,
+    /// From which database size, in GiB, a production-class backup asks first. Default: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large_backup_gb: Option<f64>,
+    /// How long a yes is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_timeouts: Option<ApprovalTimeouts>,
+}
+
+/// `safety.approval_timeouts`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalTimeouts {
+    /// How many seconds a confirmation token is good. Default: 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub enhanced: Option<u32>,
+}
+
+/// `backup`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BackupSection {
+    /// How databases are backed up: `pg_dump`, `mysqldump`, `sqlite`, or a snapshot method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The same, as the plugin's example spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// How many days backups are kept, from 1 to 36500. Default: by the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 36_500))]
+    pub retention_days: Option<u32>,
+    /// `true` or `"gzip"`, `"zstd"`, or `false`. Default: `true` in production-class environments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<CompressionChoice>,
+    /// The folder for backups; `<environment>/` is appended. Relative to the project's root. Default:
+    /// `.fractary/plugins/faber-db/backups/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_location: Option<String>,
+    /// The kind of storage: `local`, or `s3` with `s3_bucket`. Default: `local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<String>,
+    /// The bucket for backups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_bucket: Option<String>,
+    /// The prefix in the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_prefix: Option<String>,
+    /// Whether dumps must be encrypted. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypt_backups: Option<bool>,
+    /// Who can decrypt them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_recipients: Option<Vec<String>>,
+}
+
+impl Configuration {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] names the JSON path of the mistake.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let configuration: Self =
+            serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+                let place = match error.path().to_string() {
+                    place if place == "." => "the file".to_owned(),
+                    place => place,
+                };
+                let detail = without_value(&error.inner().to_string());
+                Error::ConfigInvalid { path: path.to_path_buf(), place, detail }
+            })?;
+        configuration.check(path)?;
+        Ok(configuration)
+    }
+
+    /// What no type can say.
+    fn check(&self, path: &Path) -> Result<(), Error> {
+        let invalid = |place: String, detail: &str| {
+            Err(Error::ConfigInvalid { path: path.to_path_buf(), place, detail: detail.to_owned() })
+        };
+        let days = 1..=36_500;
+        for (name, environment) in &self.environments {
+            if let Err(error) = crate::environment::EnvironmentName::parse(name) {
+                return invalid("environments".to_owned(), &error.to_string());
+            }
+            if environment.backup_retention_days.is_some_and(|value| !days.contains(&value)) {
+                let place = format!("environments.{name}.backup_retention_days");
+                return invalid(place, "must be from 1 to 36500");
+            }
+        }
+        let backup = self.backup.as_ref();
+        if backup
+            .and_then(|backup| backup.retention_days)
+            .is_some_and(|value| !days.contains(&value))
+        {
+            return invalid("backup.retention_days".to_owned(), "must be from 1 to 36500");
+        }
+        let large = self.safety.as_ref().and_then(|safety| safety.large_backup_gb);
+        if large.is_some_and(|value| !value.is_finite() || value < 0.0) {
+            return invalid("safety.large_backup_gb".to_owned(), "must not be negative");
+        }
+        let enhanced = self
+            .safety
+            .as_ref()
+            .and_then(|safety| safety.approval_timeouts.as_ref())
+            .and_then(|timeouts| timeouts.enhanced);
+        if enhanced.is_some_and(|seconds| !(1..=86_400).contains(&seconds)) {
+            let place = "safety.approval_timeouts.enhanced".to_owned();
+            return invalid(place, "must be from 1 to 86400");
+        }
+        Ok(())
+    }
+}
+
+/// Serde's message without the value that it quotes: a secret may stand in the wrong place.
+fn without_value(message: &str) -> String {
+    match message.split_once(", expected ") {
+        Some((before, expected)) if before.starts_with("invalid ") => {
+            format!("wrong type, expected {expected}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Configuration, String> {
+        Configuration::parse(text, Path::new("config.json")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn keys_of_others_are_ignored() {
+        let text = r#"{"schema_version":"1.0","faber_integration":{"x":[1]},
+            "environments":{"dev":{"connection_string_env":"D","auto_migrate":true}}}"#;
+        assert_eq!(parse(text).unwrap().environments.len(), 1);
+    }
+
+    #[test]
+    fn mistakes_name_their_place_and_not_their_value() {
+        assert_eq!(
+            parse(r#"{"backup":{"retention_days":"hunter2"}}"#).unwrap_err(),
+            "Configuration invalid: backup.retention_days: wrong type, expected u32 at line 1 column 37"
+        );
+        assert_eq!(
+            parse(r#"{"environments":{"dev":{"backup_retention_days":0}}}"#).unwrap_err(),
+            "Configuration invalid: environments.dev.backup_retention_days: must be from 1 to 36500"
+        );
+        assert!(parse(r#"{"environments":{"../x":{}}}"#).is_err());
+        assert!(parse("{").is_err());
+    }
+}

@@ -1,0 +1,23 @@
+//! SHA-256 of small things, in lower-case hexadecimal.
+
+use sha2::{Digest, Sha256};
+
+/// The digest of several parts; a part's end counts, so that `ab`,`c` is not `a`,`bc`.
+pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        digest.update(part);
+    }
+    hexadecimal(&digest.finalize())
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,239 @@
+//! Everything that can go wrong, with what is known about it. Advice is not here: see `recovery`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use backup_protocol::{ConfirmationPlan, RequestFault};
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+/// Why an operation did not succeed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The line was no request.
+    #[error(transparent)]
+    Request(#[from] RequestFault),
+    /// A parameter has a value that cannot be.
+    #[error("`parameters.{parameter}`: {detail}")]
+    InvalidParameter {
+        /// Which.
+        parameter: &'static str,
+        /// What is wrong with it; never its value.
+        detail: String,
+    },
+    /// The engine has no such format.
+    #[error("{engine} has no {format} format; it has {available}")]
+    FormatUnavailable {
+        /// The engine.
+        engine: &'static str,
+        /// What was asked for.
+        format: &'static str,
+        /// What exists.
+        available: &'static str,
+    },
+    /// This database cannot be written in this format.
+    #[error("this database does not fit the {format} format: {detail}")]
+    FormatUnsuitable {
+        /// The format.
+        format: &'static str,
+        /// Why.
+        detail: String,
+    },
+    /// No configuration was found.
+    #[error("No configuration found")]
+    ConfigNotFound {
+        /// Where it should have been.
+        expected: PathBuf,
+    },
+    /// The configuration cannot be used.
+    #[error("Configuration invalid: {place}: {detail}")]
+    ConfigInvalid {
+        /// The file.
+        path: PathBuf,
+        /// The JSON path of the mistake.
+        place: String,
+        /// What is wrong there.
+        detail: String,
+    },
+    /// The configuration has no such environment.
+    #[error("Environment not found: {given}")]
+    EnvironmentNotFound {
+        /// What was sent.
+        given: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The variable with the URL is not set.
+    #[error("Database URL missing: {variable} is not set")]
+    DatabaseUrlMissing {
+        /// The variable.
+        variable: String,
+        /// The file in which it was looked for as well.
+        dotenv: PathBuf,
+        /// Lines of that file that could not be read.
+        unreadable_lines: usize,
+    },
+    /// No handler for this kind of database or provider.
+    #[error("Unsupported database: {what}")]
+    UnsupportedDatabase {
+        /// What it is.
+        what: String,
+    },
+    /// The database could not be reached or read.
+    #[error("Cannot connect to database for backup")]
+    ConnectionFailed {
+        /// The tool's own words.
+        detail: String,
+        /// How a person can try it by hand.
+        test_command: String,
+    },
+    /// There is too little room to begin.
+    #[error("Insufficient disk space")]
+    SpaceBefore {
+        /// What must be free, in bytes.
+        required: u64,
+        /// What is free, in bytes.
+        available: u64,
+        /// The database's size with the buffer, in bytes.
+        estimate: u64,
+    },
+    /// The room ran out while writing.
+    #[error("Insufficient disk space for backup")]
+    SpaceDuring {
+        /// What would have been needed, in bytes.
+        required: u64,
+        /// What was free, in bytes.
+        available: u64,
+    },
+    /// The directory for backups cannot be written.
+    #[error("Cannot write to backup directory")]
+    DirectoryNotWritable {
+        /// Which.
+        directory: PathBuf,
+        /// The permissions of the directory, or of the nearest parent that exists.
+        mode: Option<u32>,
+    },
+    /// An artifact is not what it should be.
+    #[error("Backup verification failed - file may be corrupted")]
+    VerificationFailed(Box<VerificationFailure>),
+    /// There is no such backup.
+    #[error("Backup not found: {given}")]
+    BackupNotFound {
+        /// What was sent.
+        given: String,
+    },
+    /// Another run holds this database.
+    #[error("Backup in progress")]
+    BackupInProgress {
+        /// The run that holds it, where it could be read.
+        run_id: Option<String>,
+    },
+    /// Somebody must say yes to the plan first.
+    #[error("Confirmation required")]
+    ConfirmationRequired(Box<ConfirmationRequest>),
+    /// The token is not the plan's, too old, or used before.
+    #[error("Confirmation invalid: {reason}")]
+    ConfirmationInvalid {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The catalogue cannot be read.
+    #[error("Catalogue damaged")]
+    CatalogueDamaged {
+        /// The file.
+        path: PathBuf,
+        /// The parser's words.
+        detail: String,
+    },
+    /// The catalogue was written by a newer version.
+    #[error("Catalogue was written by a newer version: {version}")]
+    CatalogueNewer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: String,
+    },
+    /// Another process holds the catalogue.
+    #[error("Catalogue is locked by another process")]
+    CatalogueLocked {
+        /// The lock's file.
+        path: PathBuf,
+    },
+    /// Something could not be read or written.
+    #[error("Storage failed: cannot {action} {}", path.display())]
+    Storage {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's words.
+        #[source]
+        source: io::Error,
+    },
+    /// A signal ended the run.
+    #[error("Interrupted")]
+    Interrupted,
+    /// A fault of this program.
+    #[error("Internal error: {detail}")]
+    Internal {
+        /// What happened.
+        detail: String,
+    },
+}
+
+/// What is wrong with an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerificationFailure {
+    /// The artifact's file name.
+    pub file: String,
+    /// The smallest plausible size, in bytes.
+    pub expected_minimum: u64,
+    /// The size that was found, in bytes.
+    pub actual: u64,
+    /// Whether it could be read to its end.
+    pub readable: bool,
+    /// What the check found.
+    pub finding: String,
+}
+
+/// A question, and the token that answers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfirmationRequest {
+    /// What would be done.
+    pub plan: ConfirmationPlan,
+    /// The token, or none where `confirm: true` is enough.
+    pub token: Option<(String, DateTime<Utc>)>,
+    /// Whether the plan removes the newest verified backup of its environment.
+    pub last_good_backup: bool,
+}
+
+impl Error {
+    /// A failure of the file system, told apart by its cause: a full disk is no mere storage failure.
+    pub fn storage(action: &'static str, path: &Path, source: io::Error) -> Self {
+        if is_disk_full(&source) {
+            let available = crate::storage::available_space(path).unwrap_or(0);
+            return Self::SpaceDuring { required: 0, available };
+        }
+        Self::Storage { action, path: path.to_path_buf(), source }
+    }
+
+    /// A failure to create something in `directory`, told apart by its cause.
+    pub fn creating_in(directory: &Path, source: io::Error) -> Self {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) {
+            let mode = crate::storage::nearest_mode(directory);
+            return Self::DirectoryNotWritable { directory: directory.to_path_buf(), mode };
+        }
+        Self::storage("write in", directory, source)
+    }
+
+    /// A fault of this program.
+    pub fn internal(detail: impl std::fmt::Display) -> Self {
+        Self::Internal { detail: detail.to_string() }
+    }
+}
+
+/// Whether the disk or the quota is full.
+pub fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,45 @@
+//! The rules of the backup manager. No process is started here and no network is used: handlers make bytes,
+//! this crate decides in which order, what counts as proof, what is kept, and what an error means.
+
+mod backup_id;
+mod catalogue;
+mod configuration;
+mod confirmation;
+mod database;
+mod digest;
+mod environment;
+mod error;
+mod handler;
+mod host;
+mod interrupt;
+mod locks;
+mod operations;
+mod progress;
+mod project;
+mod records;
+mod recovery;
+mod redaction;
+mod retention;
+mod run;
+mod secret;
+pub mod size;
+mod space;
+mod storage;
+mod verification;
+
+pub use catalogue::CatalogueDocument;
+pub use configuration::Configuration;
+pub use database::{DatabaseTarget, SqliteDatabase};
+pub use error::{Error, VerificationFailure, is_disk_full};
+pub use handler::{
+    ArtifactForm, ArtifactToExamine, Checksums, Compression, DatabaseFacts, Depth, Destination,
+    DumpOrder, Dumped, Examination, Handler,
+};
+pub use host::Host;
+pub use interrupt::{Interrupt, Signal};
+pub use operations::{perform, refuse};
+pub use progress::{Completion, Happening, Progress, Step};
+pub use project::Surroundings;
+pub use records::{Manifest, Migrations, Note};
+pub use run::{Run, RunId};
+pub use storage::available_space;

@@ -1,0 +1,164 @@
+//! Locks between processes of this machine. A dead holder's lock frees itself: the kernel holds them.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::run::Run;
+use crate::storage;
+
+/// How often a taken lock is tried again.
+const POLL: Duration = Duration::from_millis(20);
+/// How long the short locks (catalogue, location) are waited for; they are held for milliseconds.
+const SHORT_LOCK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A lock that is held until dropped.
+#[derive(Debug)]
+pub struct FileLock {
+    file: File,
+    path: PathBuf,
+}
+
+/// Who holds a lock, for those who wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The run's id.
+    pub run_id: String,
+    /// The process.
+    pub process: u32,
+    /// What the holder does, where that makes a difference to those who wait.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub purpose: Option<String>,
+}
+
+impl FileLock {
+    /// Takes the lock, waiting up to `patience`; none when another holds it still.
+    ///
+    /// # Errors
+    /// The file cannot be opened or locked, or the run was interrupted while it waited.
+    pub async fn acquire(
+        path: &Path,
+        patience: Duration,
+        purpose: Option<&str>,
+        run: &Run,
+    ) -> Result<Option<Self>, Error> {
+        let failed = |error| Error::storage("lock", path, error);
+        let deadline = Instant::now() + patience;
+        loop {
+            let file = open(path).map_err(|error| match path.parent() {
+                Some(folder) => Error::creating_in(folder, error),
+                None => failed(error),
+            })?;
+            match file.try_lock() {
+                // A holder that removed its file held a lock on nothing.
+                Ok(()) if !storage::is_still_named(&file, path).map_err(failed)? => continue,
+                Ok(()) => {
+                    let mut lock = Self { file, path: path.to_path_buf() };
+                    lock.sign(purpose, run).map_err(failed)?;
+                    return Ok(Some(lock));
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            run.interrupt.check()?;
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Takes a lock that is only ever held for milliseconds.
+    ///
+    /// # Errors
+    /// [`Error::CatalogueLocked`] when it is not freed in time.
+    pub async fn acquire_short(path: &Path, run: &Run) -> Result<Self, Error> {
+        Self::acquire(path, SHORT_LOCK_PATIENCE, None, run)
+            .await?
+            .ok_or_else(|| Error::CatalogueLocked { path: path.to_path_buf() })
+    }
+
+    fn sign(&mut self, purpose: Option<&str>, run: &Run) -> io::Result<()> {
+        let holder = Holder {
+            run_id: run.id.to_string(),
+            process: std::process::id(),
+            purpose: purpose.map(str::to_owned),
+        };
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(serde_json::to_string(&holder)?.as_bytes())
+    }
+
+    /// Frees the lock and removes its file, for locks of which there would be ever more.
+    pub fn release_and_remove(self) {
+        // Still held here, so that nobody else's lock can be removed.
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "lock file left");
+        }
+    }
+}
+
+/// Who holds the lock, as far as its file tells.
+pub fn holder(path: &Path) -> Option<Holder> {
+    let mut text = String::new();
+    File::open(path).ok()?.take(4096).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        storage::create_folder(folder)?;
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nofollow())
+        .open(path)
+}
+
+/// A link in the place of a lock must not lead to another file.
+fn nofollow() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// The folder of the locks that hold for all projects of this user on this machine.
+///
+/// Not `TMPDIR` and not the home folder: cron, an agent and a person must find the same one.
+fn machine_folder() -> Result<PathBuf, Error> {
+    let user = rustix::process::geteuid().as_raw();
+    let folder = PathBuf::from(format!("/tmp/backup-manager-{user}"));
+    let failed = |error| Error::storage("use", &folder, error);
+    storage::create_folder(&folder).map_err(failed)?;
+    let found = std::fs::symlink_metadata(&folder).map_err(failed)?;
+    if !found.is_dir() || found.uid() != user {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the folder for locks belongs to somebody else",
+        )));
+    }
+    Ok(folder)
+}
+
+/// One create or restore per database at a time.
+///
+/// # Errors
+/// [`Error::BackupInProgress`] names the run that holds it after `patience`.
+pub async fn database_lock(
+    identity: &str,
+    patience: Duration,
+    run: &Run,
+) -> Result<FileLock, Error> {
+    let path = machine_folder()?.join(format!("database-{identity}.lock"));
+    match FileLock::acquire(&path, patience, None, run).await? {
+        Some(lock) => Ok(lock),
+        None => Err(Error::BackupInProgress { run_id: holder(&path).map(|holder| holder.run_id) }),
+    }
+}

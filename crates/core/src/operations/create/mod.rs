@@ -1,0 +1,340 @@
+//! `create-backup`: the order of a backup.
+
+mod idempotency;
+mod order;
+mod publish;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backup_protocol::{
+    Confirmation, ConfirmationPlan, CreateBackupParameters, CreateBackupPlan, CreateBackupResult,
+    VerificationSummary,
+};
+
+use super::Done;
+use super::session::Session;
+use super::store::Store;
+use crate::backup_id::{BackupId, expires_at};
+use crate::error::{ConfirmationRequest, Error};
+use crate::handler::{ArtifactToExamine, DatabaseFacts, Depth, Destination, DumpOrder, Handler};
+use crate::host::Host;
+use crate::locks;
+use crate::progress::{Completion, Step};
+use crate::records::Record;
+use crate::run::Run;
+use crate::size;
+use crate::space::SpaceNeed;
+use crate::storage::{self, EnvironmentFolder, PartialFile};
+use crate::verification;
+
+use idempotency::KeyGuard;
+use order::BackupOrder;
+pub(super) use order::compression;
+use publish::Proven;
+
+/// How long another run on the same database is waited for unless the request says otherwise.
+const DEFAULT_WAIT_SECONDS: u32 = 30;
+/// The reason of a backup that a timer asked for.
+const SCHEDULED: &str = "scheduled";
+
+pub(super) async fn create(
+    host: &Host<'_>,
+    parameters: &CreateBackupParameters,
+    session: &mut Session,
+    run: &Run,
+) -> Result<Done, Error> {
+    order::check(parameters)?;
+    let project = session.open_project(host)?;
+    run.step(Step::ConfigurationLoaded);
+    let environment = project.environment(&parameters.environment)?;
+    run.step(Step::EnvironmentValidated(environment.name.to_string()));
+    let order = BackupOrder::resolve(host, &project, &environment, parameters, session)?;
+    let store = Store::of(&project)?;
+    store.catalogue.check_writable()?;
+    if parameters.dry_run.unwrap_or_default() {
+        return plan(host, &store, &order, parameters, run).await;
+    }
+    let patience =
+        Duration::from_secs(parameters.wait_seconds.unwrap_or(DEFAULT_WAIT_SECONDS).into());
+    let key = KeyGuard::take(&store, &order, patience, run).await?;
+    if let Some(made) = key.as_ref().and_then(|key| key.made_before.as_ref()) {
+        return replay(&store, &order.folder, made);
+    }
+    let lock = locks::database_lock(&order.target.machine_identity(), patience, run).await?;
+    let mut claim = claim(host, &store, &order, run).await?;
+    run.step(Step::BackupIdGenerated(claim.id.to_string()));
+    let made = make(host, &store, &order, parameters, &mut claim, run).await?;
+    drop(lock);
+    drop(key);
+    made
+}
+
+/// An id, and the locked partial files that hold it for this run.
+struct Claim {
+    id: BackupId,
+    created_at: chrono::DateTime<chrono::Utc>,
+    artifact_name: String,
+    artifact: PartialFile,
+    working_copy: PartialFile,
+    warnings: Vec<String>,
+}
+
+/// Tidies the store and claims the next free id.
+async fn claim(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    order: &BackupOrder,
+    run: &Run,
+) -> Result<Claim, Error> {
+    let tidy = store.tidy(run).await?;
+    let folder = &order.folder;
+    folder.create()?;
+    let created_at = whole_second((host.clock)());
+    let id =
+        BackupId::first_free(created_at, order.suffix.as_deref(), |second| tidy.is_taken(second));
+    let artifact_name = format!("{id}{}", order.extension);
+    let create = |name: &str| {
+        PartialFile::create(&folder.path, name, &run.id)
+            .map_err(|error| Error::creating_in(&folder.path, error))
+    };
+    let artifact = create(&artifact_name)?;
+    let working_copy = create(&format!("{id}.copy"))?;
+    let warnings = tidy.foreign_files(|path| store.project.shown(path)).into_iter().collect();
+    Ok(Claim { id, created_at, artifact_name, artifact, working_copy, warnings })
+}
+
+/// `created_at` in whole seconds, as in the seed; the id breaks ties within one.
+fn whole_second(time: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp(time.timestamp(), 0).unwrap_or(time)
+}
+
+/// From the claimed id to the recorded backup.
+async fn make(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    order: &BackupOrder,
+    parameters: &CreateBackupParameters,
+    claim: &mut Claim,
+    run: &Run,
+) -> Result<Result<Done, Error>, Error> {
+    let handler = Arc::clone(host.handler_for(&order.target));
+    let (facts, need) = preflight(store, order, &*handler, run).await?;
+    if needs_confirmation(order, parameters, &facts) {
+        return Err(ask(order, &facts, need));
+    }
+    run.step(Step::CreatingThroughHandler(handler.spoken_name()));
+    let dumped = dump(host, order, &*handler, claim, &facts, need, run).await?;
+    let size = claim.artifact.file().metadata().map_or(0, |metadata| metadata.len());
+    run.step(Step::FileCreated { size });
+    run.step(Step::VerifyingIntegrity);
+    let examination = handler
+        .examine(
+            ArtifactToExamine {
+                path: claim.artifact.path(),
+                engine: Some(order.target.engine()),
+                form: order.form,
+                workers: host.workers,
+                depth: Depth::Structure,
+                scratch: None,
+            },
+            run,
+        )
+        .await?;
+    let checksums = verification::grade_new(
+        std::path::Path::new(&claim.artifact_name),
+        dumped.passed.as_ref(),
+        &examination,
+        dumped.expected_minimum,
+    )
+    .map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
+    run.interrupt.check()?;
+    run.step(Step::RecordingMetadata);
+    let proven = Proven { facts, dumped, checksums, verified_at: (host.clock)() };
+    let (record, late_warning) = publish::publish(host, store, order, claim, proven, run).await?;
+    Ok(done(store, &order.folder, &record, late_warning, run))
+}
+
+async fn preflight(
+    store: &Store<'_>,
+    order: &BackupOrder,
+    handler: &dyn Handler,
+    run: &Run,
+) -> Result<(DatabaseFacts, SpaceNeed), Error> {
+    let facts = handler.inspect(&order.target, order.form, run).await?;
+    let ratio = order::measured_ratio(store, order)?;
+    let need = SpaceNeed::of(facts.size, order.is_compressed(), ratio, facts.working_copy);
+    let available = storage::available_space(&order.folder.path)
+        .map_err(|error| Error::storage("measure", &order.folder.path, error))?;
+    if !need.fits(available) {
+        let SpaceNeed { required, estimate } = need;
+        return Err(Error::SpaceBefore { required, available, estimate });
+    }
+    run.step(Step::DiskSpaceChecked { available, required: need.required });
+    Ok((facts, need))
+}
+
+fn needs_confirmation(
+    order: &BackupOrder,
+    parameters: &CreateBackupParameters,
+    facts: &DatabaseFacts,
+) -> bool {
+    order.asks_from_bytes.is_some_and(|large| facts.size > large)
+        && !order.is_safety_backup
+        && parameters.reason.as_deref() != Some(SCHEDULED)
+        && parameters.confirm != Some(Confirmation::Yes)
+}
+
+fn ask(order: &BackupOrder, facts: &DatabaseFacts, need: SpaceNeed) -> Error {
+    let plan = ConfirmationPlan {
+        action: format!("Back up the database of {}", order.folder.environment),
+        backup_id: None,
+        size_bytes: facts.size,
+        size_human: size::human(facts.size),
+        consequences: vec![format!(
+            "It reads {} from the database and may write up to {}",
+            size::human(facts.size),
+            size::human(need.required)
+        )],
+    };
+    Error::ConfirmationRequired(Box::new(ConfirmationRequest {
+        plan,
+        token: None,
+        last_good_backup: false,
+    }))
+}
+
+async fn dump(
+    host: &Host<'_>,
+    order: &BackupOrder,
+    handler: &dyn Handler,
+    claim: &Claim,
+    facts: &DatabaseFacts,
+    need: SpaceNeed,
+    run: &Run,
+) -> Result<crate::handler::Dumped, Error> {
+    let open = |partial: &PartialFile| {
+        let file = partial.file().try_clone();
+        file.map(|file| (file, partial.path().to_path_buf()))
+            .map_err(|error| Error::storage("use", partial.path(), error))
+    };
+    let (file, path) = open(&claim.artifact)?;
+    let destination = Destination { file, path, working_copy: open(&claim.working_copy)? };
+    let dump_order = DumpOrder {
+        target: order.target.clone(),
+        form: order.form,
+        workers: host.workers,
+        migrations_table: order.migrations_table.clone(),
+        expected_bytes: Some(facts.size),
+    };
+    let dumped = handler.dump(dump_order, destination, run).await;
+    dumped.map_err(|error| match error {
+        // What was needed is known here, what was left only where the write failed.
+        Error::SpaceDuring { available, .. } => {
+            Error::SpaceDuring { required: need.required.max(available + 1), available }
+        }
+        other => other,
+    })
+}
+
+fn done(
+    store: &Store<'_>,
+    folder: &EnvironmentFolder,
+    record: &Record,
+    late_warning: Option<String>,
+    run: &Run,
+) -> Result<Done, Error> {
+    let mut result = result_of(store, folder, record);
+    result.duration_seconds = run.seconds();
+    result.warnings.extend(late_warning);
+    let environment = &record.manifest.environment;
+    let message = format!("Backup created successfully for {environment}");
+    let completion = Completion::Created {
+        environment: environment.clone(),
+        backup_id: result.backup_id.clone(),
+        file_path: result.file_path.clone(),
+        size: result.size_bytes,
+        retention_days: result.retention_days,
+        expires_on: result.expires_at.format("%Y-%m-%d").to_string(),
+    };
+    Ok(Done { completion: Some(completion), ..Done::new(&result, message)? })
+}
+
+/// The answer that the first request with the same idempotency key got.
+fn replay(store: &Store<'_>, folder: &EnvironmentFolder, made: &Record) -> Result<Done, Error> {
+    let result = CreateBackupResult { idempotent_replay: true, ..result_of(store, folder, made) };
+    let message = format!("Backup created successfully for {}", made.manifest.environment);
+    Done::new(&result, message)
+}
+
+fn result_of(store: &Store<'_>, folder: &EnvironmentFolder, record: &Record) -> CreateBackupResult {
+    let manifest = &record.manifest;
+    let artifact = &manifest.artifact;
+    CreateBackupResult {
+        backup_id: manifest.backup_id.clone(),
+        label: manifest.label.clone(),
+        file_path: store.project.shown(&folder.path.join(&artifact.file_name)),
+        size_bytes: artifact.size_bytes,
+        size_human: size::human(artifact.size_bytes),
+        compressed: artifact.compression != "none",
+        format: artifact.format,
+        migrations: manifest.migrations.summary(),
+        retention_days: manifest.retention_days,
+        expires_at: manifest.expires_at,
+        verification: VerificationSummary {
+            integrity_check: manifest.verification.integrity_check,
+            file_readable: manifest.verification.file_readable,
+            level: manifest.verification.level,
+        },
+        created_at: manifest.created_at,
+        duration_seconds: manifest.duration_seconds,
+        sha256: artifact.sha256.clone(),
+        row_totals: manifest.row_totals(),
+        writers_blocked_seconds: manifest.writers_blocked_seconds,
+        idempotent_replay: false,
+        warnings: manifest.warnings.clone(),
+    }
+}
+
+/// All checks, and what would be done; nothing is written.
+async fn plan(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    order: &BackupOrder,
+    parameters: &CreateBackupParameters,
+    run: &Run,
+) -> Result<Done, Error> {
+    let handler = host.handler_for(&order.target);
+    let taken = order::taken_seconds(store)?;
+    let id =
+        BackupId::first_free(run.now, order.suffix.as_deref(), |second| taken.contains(&second));
+    run.step(Step::BackupIdGenerated(id.to_string()));
+    if !order.folder.is_writable() {
+        let directory = order.folder.path.clone();
+        let mode = storage::nearest_mode(&directory);
+        return Err(Error::DirectoryNotWritable { directory, mode });
+    }
+    let (facts, need) = preflight(store, order, &**handler, run).await?;
+    let available = storage::available_space(&order.folder.path).unwrap_or_default();
+    let path = order.folder.path.join(format!("{id}{}", order.extension));
+    let environment = &order.folder.environment;
+    let mut warnings = order.warnings.clone();
+    warnings.extend(facts.warnings.clone());
+    let plan = CreateBackupPlan {
+        dry_run: true,
+        backup_id: id.to_string(),
+        label: parameters.label.clone(),
+        file_path: store.project.shown(&path),
+        compressed: order.is_compressed(),
+        format: order.form.format,
+        handler: handler.describe().name,
+        retention_days: order.retention_days,
+        expires_at: expires_at(whole_second(run.now), order.retention_days),
+        database_size_bytes: facts.size,
+        required_space_bytes: need.required,
+        available_space_bytes: available,
+        needs_confirmation: needs_confirmation(order, parameters, &facts),
+        warnings,
+    };
+    Done::new(&plan, format!("Backup planned for {environment}; nothing was written"))
+}

@@ -1,0 +1,157 @@
+//! The write contract: from a proven partial file to a recorded backup.
+//!
+//! Manifest staged and synced → artifact renamed → manifest renamed → folder synced → catalogue. A process
+//! that is killed in between leaves partials that are swept, or artifact and staged manifest, which are
+//! adopted.
+
+use std::io::Write;
+
+use backup_protocol::IntegrityCheck;
+use chrono::{DateTime, Utc};
+
+use super::Claim;
+use super::order::BackupOrder;
+use crate::backup_id::expires_at;
+use crate::error::Error;
+use crate::handler::{Checksums, DatabaseFacts, Dumped};
+use crate::host::Host;
+use crate::operations::store::Store;
+use crate::records::{
+    Artifact, DatabaseFactsRecorded, MANIFEST_VERSION, Manifest, ManifestRun, Record, Verification,
+};
+use crate::run::Run;
+use crate::storage::{self, PartialFile};
+use crate::verification;
+
+/// What is known of an artifact that passed its verification.
+pub(super) struct Proven {
+    pub facts: DatabaseFacts,
+    pub dumped: Dumped,
+    pub checksums: Checksums,
+    pub verified_at: DateTime<Utc>,
+}
+
+/// Publishes and records the backup. A warning comes with it where only the catalogue could not be written:
+/// the backup is then complete, and the next writing operation records it.
+pub(super) async fn publish(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    order: &BackupOrder,
+    claim: &mut Claim,
+    proven: Proven,
+    run: &Run,
+) -> Result<(Record, Option<String>), Error> {
+    let manifest = manifest(host, store, order, claim, proven, run);
+    let folder = &order.folder.path;
+    let artifact_path = folder.join(&claim.artifact_name);
+    let manifest_path = order.folder.manifest_path(&claim.id);
+    let mut staged = stage(&manifest, order, claim, run)?;
+    claim
+        .artifact
+        .publish(&artifact_path)
+        .map_err(|error| Error::storage("publish", &artifact_path, error))?;
+    if let Err(error) = staged.publish(&manifest_path) {
+        // Without its manifest the artifact would be a stranger's file.
+        storage::remove(&artifact_path)?;
+        return Err(Error::storage("publish", &manifest_path, error));
+    }
+    storage::sync_folder(folder).map_err(|error| Error::storage("sync", folder, error))?;
+    let record = Record { manifest, notes: Vec::new() };
+    let recorded = record_in_catalogue(store, order, claim, &record, run).await;
+    let warning = recorded.err().map(|error| {
+        format!("The backup is complete, but backups.json could not be written ({error}); the next writing operation records it")
+    });
+    Ok((record, warning))
+}
+
+fn stage(
+    manifest: &Manifest,
+    order: &BackupOrder,
+    claim: &Claim,
+    run: &Run,
+) -> Result<PartialFile, Error> {
+    let folder = &order.folder.path;
+    let failed = |error| Error::storage("write a manifest in", folder, error);
+    let name = storage::manifest_name(&claim.id);
+    let staged = PartialFile::create(folder, &name, &run.id).map_err(failed)?;
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(Error::internal)?;
+    text.push(b'\n');
+    let mut file = staged.file();
+    file.write_all(&text).and_then(|()| staged.file().sync_all()).map_err(failed)?;
+    Ok(staged)
+}
+
+async fn record_in_catalogue(
+    store: &Store<'_>,
+    order: &BackupOrder,
+    claim: &Claim,
+    record: &Record,
+    run: &Run,
+) -> Result<(), Error> {
+    let mut writer = store.catalogue.edit(run).await?;
+    let entry = store.catalogue_record(&order.folder, record)?;
+    writer.catalogue.put(&claim.id, entry).map_err(Error::internal)?;
+    writer.commit(run)
+}
+
+fn manifest(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    order: &BackupOrder,
+    claim: &Claim,
+    proven: Proven,
+    run: &Run,
+) -> Manifest {
+    let Proven { facts, dumped, checksums, verified_at } = proven;
+    let handler = host.handler_for(&order.target);
+    let warnings = [&order.warnings, &claim.warnings, &facts.warnings, &dumped.warnings];
+    Manifest {
+        manifest_version: MANIFEST_VERSION.to_owned(),
+        backup_id: claim.id.to_string(),
+        environment: order.folder.environment.to_string(),
+        project: store.project.identity(),
+        database: DatabaseFactsRecorded {
+            engine: order.target.engine().to_owned(),
+            name: order.target.name(),
+            identity: order.target.project_identity(&store.project.root),
+            size_bytes: facts.size,
+        },
+        created_at: claim.created_at,
+        label: order.label.clone(),
+        reason: order.reason.clone(),
+        tags: order.tags.clone(),
+        artifact: Artifact {
+            file_name: claim.artifact_name.clone(),
+            format: order.form.format,
+            compression: order.form.compression.name().to_owned(),
+            size_bytes: checksums.stored_bytes,
+            sha256: checksums.stored_sha256,
+            raw_size_bytes: checksums.raw_bytes,
+            raw_sha256: checksums.raw_sha256,
+        },
+        backup_method: handler.backup_method(&order.target).to_owned(),
+        handler: handler.describe().name,
+        tools: dumped.tools,
+        migrations: dumped.migrations,
+        row_counts: dumped.row_counts,
+        retention_days: order.retention_days,
+        expires_at: expires_at(claim.created_at, order.retention_days),
+        verification: Verification {
+            integrity_check: IntegrityCheck::Passed,
+            file_readable: true,
+            file_exists: true,
+            verified_at,
+            level: verification::REACHED,
+        },
+        duration_seconds: run.seconds(),
+        writers_blocked_seconds: dumped.writers_blocked_seconds,
+        idempotency: order.idempotency.clone(),
+        created_by: "backup-manager".to_owned(),
+        run: ManifestRun {
+            id: run.id.to_string(),
+            host: storage::host_name(),
+            program_version: host.version.to_owned(),
+        },
+        warnings: warnings.into_iter().flatten().cloned().collect(),
+    }
+}

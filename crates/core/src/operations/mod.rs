@@ -1,0 +1,134 @@
+//! The operations: each decides the order of its steps, and nothing else does.
+
+mod create;
+mod delete;
+mod describe;
+mod direct;
+mod find;
+mod list;
+mod rebuild;
+mod session;
+mod store;
+mod verify;
+
+use backup_protocol::{
+    Answer, Command, ErrorCode, IncomingRequest, Outcome, Rejected, Skill, Status,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::host::Host;
+use crate::progress::{Completion, Happening};
+use crate::recovery;
+use crate::run::Run;
+
+use session::Session;
+
+/// A request that ended well.
+struct Done {
+    result: Value,
+    message: String,
+    completion: Option<Completion>,
+}
+
+impl Done {
+    fn new(result: &impl Serialize, message: String) -> Result<Self, Error> {
+        let result = serde_json::to_value(result).map_err(Error::internal)?;
+        Ok(Self { result, message, completion: None })
+    }
+}
+
+/// Does what a request asks for. `line` is the request as it was sent.
+pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run: &Run) -> Answer {
+    let mut session = Session::new(request, line);
+    run.progress.report(Happening::Started {
+        operation: request.operation.operation(),
+        environment: session.shown_environment(),
+        label: session.shown_label(),
+    });
+    let ended = dispatch(host, request, &mut session, run).await;
+    let environment = session.shown_environment();
+    let outcome = match ended {
+        Ok(done) => {
+            let message = session.redactor.clean(&done.message);
+            run.progress.report(Happening::Completed(done.completion.unwrap_or_else(|| {
+                Completion::Other { environment: environment.clone(), message: message.clone() }
+            })));
+            Outcome::Success { result: done.result, message }
+        }
+        Err(error) => failed(&error, &session, run),
+    };
+    Answer {
+        id: request.id.clone(),
+        operation: Some(request.operation.spelling().to_owned()),
+        environment,
+        outcome,
+    }
+}
+
+fn failed(error: &Error, session: &Session, run: &Run) -> Outcome {
+    let failure = recovery::failure(error, &session.failure_context(), &session.redactor);
+    let cancelled = matches!(error, Error::Interrupted);
+    run.progress.report(Happening::Failed {
+        status: if cancelled { Status::Cancelled } else { Status::Error },
+        environment: session.shown_environment(),
+        reason: failure.error.clone(),
+    });
+    tracing::info!(code = ?failure.code, error = %failure.error, "request failed");
+    if cancelled {
+        return Outcome::Cancelled {
+            code: Some(ErrorCode::Interrupted),
+            message: "Interrupted: nothing was changed and nothing partial was left".to_owned(),
+        };
+    }
+    Outcome::Error(Box::new(failure))
+}
+
+/// The answer to a line that was no request.
+pub fn refuse(rejected: Rejected) -> Answer {
+    let redactor = crate::redaction::Redactor::default();
+    let environment = rejected
+        .environment
+        .filter(|name| crate::environment::EnvironmentName::parse(name).is_ok());
+    let context = recovery::FailureContext {
+        environment: environment.as_deref(),
+        request: rejected.corrected,
+        ..recovery::FailureContext::default()
+    };
+    let failure = recovery::failure(&Error::Request(rejected.fault), &context, &redactor);
+    Answer {
+        id: rejected.id,
+        operation: rejected.operation.map(|operation| operation.spelling().to_owned()),
+        environment,
+        outcome: Outcome::Error(Box::new(failure)),
+    }
+}
+
+async fn dispatch(
+    host: &Host<'_>,
+    request: &IncomingRequest,
+    session: &mut Session,
+    run: &Run,
+) -> Result<Done, Error> {
+    run.interrupt.check()?;
+    if matches!(request.skill, Skill::HandlerCloudAws | Skill::HandlerCloudGcp) {
+        let what = format!("this version has no {}", request.skill.name());
+        return Err(Error::UnsupportedDatabase { what });
+    }
+    match &request.command {
+        Command::CreateBackup(parameters) => create::create(host, parameters, session, run).await,
+        Command::ListBackups(parameters) => list::list(host, parameters, session),
+        Command::VerifyBackup(parameters) => verify::verify(host, parameters, session, run).await,
+        Command::DeleteBackup(parameters) => delete::delete(host, parameters, session, run).await,
+        Command::RebuildCatalogue(parameters) => {
+            rebuild::rebuild(host, parameters, session, run).await
+        }
+        Command::Describe(parameters) => describe::describe(host, parameters),
+        Command::HandlerCreate(parameters) => direct::create(host, parameters, session, run).await,
+        Command::HandlerList(parameters) => direct::list(host, parameters, session),
+        Command::HandlerVerify(parameters) => direct::verify(host, parameters, session, run).await,
+        Command::HandlerDelete(parameters) => direct::delete(host, parameters, session, run).await,
+        Command::HandlerDescribe(_) => describe::describe_handler(host, request.skill),
+    }
+}

@@ -1,0 +1,135 @@
+//! `rebuild-catalogue`: `backups.json` anew from the manifests and notes, which are the truth.
+
+use backup_protocol::{RebuildCatalogueParameters, RebuildCatalogueResult};
+use serde_json::{Map, Value};
+
+use super::Done;
+use super::find::confined;
+use super::session::Session;
+use super::store::Store;
+use crate::backup_id::BackupId;
+use crate::catalogue::CatalogueText;
+use crate::error::Error;
+use crate::host::Host;
+use crate::progress::Step;
+use crate::records::RecordStatus;
+use crate::run::Run;
+use crate::storage;
+
+/// How many names of each kind one answer shows.
+const MOST_SHOWN: usize = 100;
+
+/// What the folders and the old catalogue give.
+#[derive(Default)]
+struct Gathered {
+    found: Vec<(chrono::DateTime<chrono::Utc>, BackupId, Map<String, Value>)>,
+    foreign: Vec<String>,
+    unreadable: Vec<String>,
+}
+
+pub(super) async fn rebuild(
+    host: &Host<'_>,
+    parameters: &RebuildCatalogueParameters,
+    session: &mut Session,
+    run: &Run,
+) -> Result<Done, Error> {
+    let project = session.open_project(host)?;
+    run.step(Step::ConfigurationLoaded);
+    let store = Store::of(&project)?;
+    refuse_newer(&store)?;
+    let dry_run = parameters.dry_run.unwrap_or_default();
+    let lock = if dry_run { None } else { Some(store.lock(run).await?) };
+    let mut gathered = gather(&store, dry_run)?;
+    gathered.found.sort_by(|(one_time, one, _), (other_time, other, _)| {
+        (one_time, one).cmp(&(other_time, other))
+    });
+    let mut result = RebuildCatalogueResult {
+        records: 0,
+        from_manifests: gathered.found.len() as u64,
+        from_old_catalogue: 0,
+        dropped: Vec::new(),
+        kept_as: None,
+        foreign_files: shortened(gathered.foreign),
+        unreadable: shortened(gathered.unreadable),
+        dry_run,
+    };
+    let catalogue = assemble(&store, gathered.found, &mut result)?;
+    result.records = catalogue.len() as u64;
+    if !dry_run {
+        run.interrupt.check()?;
+        run.step(Step::RecordingMetadata);
+        let (writer, kept) = store.catalogue.replace(catalogue, run).await?;
+        result.kept_as = kept.map(|path| project.shown(&path));
+        writer.commit(run)?;
+    }
+    drop(lock);
+    let message = if dry_run {
+        format!("Catalogue would have {} records; nothing was written", result.records)
+    } else {
+        format!("Catalogue rebuilt with {} records", result.records)
+    };
+    Done::new(&result, message)
+}
+
+/// A newer catalogue may say what this version cannot.
+fn refuse_newer(store: &Store<'_>) -> Result<(), Error> {
+    match store.catalogue.check_writable() {
+        Err(error @ Error::CatalogueNewer { .. }) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn gather(store: &Store<'_>, dry_run: bool) -> Result<Gathered, Error> {
+    let project = store.project;
+    let mut gathered = Gathered::default();
+    for folder in store.location.folders()? {
+        if !dry_run {
+            storage::sweep_partials(&folder.path)?;
+        }
+        let report = storage::report(folder.entries()?);
+        let shown = |name: &str| project.shown(&folder.path.join(name));
+        gathered.foreign.extend(report.foreign.iter().map(|name| shown(name)));
+        for id in &report.manifests {
+            match folder.record(id, &report.entries) {
+                Ok(record) if !store.location.is_of(&project.identity(), &record.manifest) => {}
+                Ok(record) if record.standing().status == RecordStatus::Deleting => {}
+                Ok(record) => {
+                    let entry = store.catalogue_record(&folder, &record)?;
+                    gathered.found.push((record.manifest.created_at, id.clone(), entry));
+                }
+                Err(error) => gathered.unreadable.push(format!("{id}: {error}")),
+            }
+        }
+    }
+    Ok(gathered)
+}
+
+/// Puts the records together: those with a manifest renewed, those without kept where their artifact is.
+fn assemble(
+    store: &Store<'_>,
+    found: Vec<(chrono::DateTime<chrono::Utc>, BackupId, Map<String, Value>)>,
+    result: &mut RebuildCatalogueResult,
+) -> Result<CatalogueText, Error> {
+    let old = store.catalogue.read().map(|snapshot| snapshot.salvage()).unwrap_or_default();
+    let mut catalogue = CatalogueText::default();
+    for (id, path, text) in &old {
+        if found.iter().any(|(_, known, _)| known.as_str() == id) {
+            // Renewed below; what this version does not know of it survives.
+            catalogue.keep(id, text);
+        } else if confined(store, path).is_some_and(|path| path.is_file()) {
+            catalogue.keep(id, text);
+            result.from_old_catalogue += 1;
+        } else if result.dropped.len() < MOST_SHOWN {
+            result.dropped.push(id.clone());
+        }
+    }
+    for (_, id, entry) in found {
+        catalogue.put(&id, entry).map_err(Error::internal)?;
+    }
+    Ok(catalogue)
+}
+
+fn shortened(mut names: Vec<String>) -> Vec<String> {
+    names.truncate(MOST_SHOWN);
+    names
+}

@@ -1,0 +1,173 @@
+//! What becomes known of a request while it is worked on; an error that ends it is told with all of that.
+
+use std::path::PathBuf;
+
+use backup_protocol::{Command, IncomingRequest};
+use serde_json::Value;
+
+use crate::configuration::EnvironmentSettings;
+use crate::environment::EnvironmentName;
+use crate::error::Error;
+use crate::host::Host;
+use crate::project::{Project, ResolvedDatabase};
+use crate::recovery::FailureContext;
+use crate::redaction::Redactor;
+
+/// The longest label, in characters.
+const LONGEST_LABEL: usize = 200;
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
+/// The most tags, and the longest of them, in characters.
+const MOST_TAGS: usize = 20;
+const LONGEST_TAG: usize = 100;
+/// The longest idempotency key, in characters.
+const LONGEST_KEY: usize = 200;
+
+/// The state of one request.
+pub(super) struct Session {
+    /// Knows the secrets that were met so far.
+    pub redactor: Redactor,
+    environment: Option<String>,
+    label: Option<String>,
+    line: String,
+    working_directory: Option<String>,
+    root: Option<PathBuf>,
+    variable: Option<String>,
+    location: Option<String>,
+}
+
+impl Session {
+    pub(super) fn new(request: &IncomingRequest, line: &str) -> Self {
+        let label = match &request.command {
+            Command::CreateBackup(parameters) => parameters.label.clone(),
+            _ => None,
+        };
+        Self {
+            redactor: Redactor::default(),
+            environment: request.command.environment().map(str::to_owned),
+            label,
+            line: line.to_owned(),
+            working_directory: request.working_directory.clone(),
+            root: None,
+            variable: None,
+            location: None,
+        }
+    }
+
+    /// The environment for the answer: only what can be a name is repeated.
+    pub(super) fn shown_environment(&self) -> Option<String> {
+        let environment = self.environment.as_deref()?;
+        EnvironmentName::parse(environment).ok().map(|name| self.redactor.clean(name.as_str()))
+    }
+
+    pub(super) fn shown_label(&self) -> Option<String> {
+        let label =
+            self.label.as_deref().filter(|label| check_text("label", label, LONGEST_LABEL).is_ok());
+        label.map(|label| self.redactor.clean(label))
+    }
+
+    pub(super) fn set_environment(&mut self, environment: &str) {
+        self.environment = Some(environment.to_owned());
+    }
+
+    pub(super) fn failure_context(&self) -> FailureContext<'_> {
+        FailureContext {
+            environment: self.environment.as_deref(),
+            root: self.root.as_deref(),
+            variable: self.variable.as_deref(),
+            location: self.location.clone(),
+            request: serde_json::from_str::<Value>(self.line.trim_start_matches('\u{feff}')).ok(),
+        }
+    }
+
+    /// Opens the project that the request is about.
+    pub(super) fn open_project(&mut self, host: &Host<'_>) -> Result<Project, Error> {
+        let project = Project::open(&host.surroundings, self.working_directory.as_deref())?;
+        self.root = Some(project.root.clone());
+        if let Ok(location) = project.location() {
+            self.location = Some(project.shown(location.root()));
+        }
+        Ok(project)
+    }
+
+    /// Finds an environment's database.
+    pub(super) fn resolve_database(
+        &mut self,
+        host: &Host<'_>,
+        project: &Project,
+        environment: &EnvironmentSettings<'_>,
+        variable: Option<&str>,
+    ) -> Result<ResolvedDatabase, Error> {
+        self.variable = variable
+            .map(str::to_owned)
+            .or_else(|| environment.url_variable().ok().map(str::to_owned));
+        project.database(&host.surroundings, environment, variable, &mut self.redactor)
+    }
+
+    /// Refuses words that would put a secret into file names and records.
+    pub(super) fn refuse_secrets<'a>(
+        &self,
+        words: impl IntoIterator<Item = (&'static str, &'a str)>,
+    ) -> Result<(), Error> {
+        for (parameter, word) in words {
+            if self.redactor.finds_secret_in(word) {
+                let detail =
+                    "looks like it holds a password; it would be stored and shown".to_owned();
+                return Err(Error::InvalidParameter { parameter, detail });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks the words of a create.
+pub(super) fn check_words(
+    label: Option<&str>,
+    reason: Option<&str>,
+    tags: &[String],
+    idempotency_key: Option<&str>,
+) -> Result<(), Error> {
+    if let Some(label) = label {
+        check_text("label", label, LONGEST_LABEL)?;
+    }
+    if let Some(reason) = reason {
+        check_text("reason", reason, LONGEST_REASON)?;
+    }
+    if tags.len() > MOST_TAGS {
+        let detail = format!("at most {MOST_TAGS} tags");
+        return Err(Error::InvalidParameter { parameter: "tags", detail });
+    }
+    for tag in tags {
+        check_text("tags", tag, LONGEST_TAG)?;
+    }
+    idempotency_key.map_or(Ok(()), |key| check_text("idempotency_key", key, LONGEST_KEY))
+}
+
+fn check_text(parameter: &'static str, text: &str, longest: usize) -> Result<(), Error> {
+    let invalid = |detail: String| Err(Error::InvalidParameter { parameter, detail });
+    if text.is_empty() {
+        return invalid("is empty; leave it out instead".to_owned());
+    }
+    if text.chars().count() > longest {
+        return invalid(format!("is longer than {longest} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return invalid("holds a control character".to_owned());
+    }
+    Ok(())
+}
+
+/// Checks a number that a schema bounds.
+pub(super) fn check_range(
+    parameter: &'static str,
+    value: Option<u32>,
+    range: std::ops::RangeInclusive<u32>,
+) -> Result<(), Error> {
+    match value {
+        Some(value) if !range.contains(&value) => Err(Error::InvalidParameter {
+            parameter,
+            detail: format!("must be from {} to {}", range.start(), range.end()),
+        }),
+        _ => Ok(()),
+    }
+}

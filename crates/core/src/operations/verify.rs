@@ -1,0 +1,165 @@
+//! `verify-backup`: examines a backup again and notes what was found.
+
+use std::path::Path;
+
+use backup_protocol::{
+    Evidence, IntegrityCheck, VerificationResult, VerifyBackupParameters, VerifyBackupResult,
+    VerifyLevel,
+};
+
+use super::Done;
+use super::find::{self, Found};
+use super::session::Session;
+use super::store::Store;
+use crate::error::{Error, VerificationFailure};
+use crate::handler::{ArtifactForm, ArtifactToExamine, Depth, Examination};
+use crate::host::Host;
+use crate::progress::Step;
+use crate::records::{MANIFEST_VERSION, Note, NoteKind};
+use crate::run::Run;
+use crate::storage::{self, PartialFile};
+use crate::verification;
+
+pub(super) async fn verify(
+    host: &Host<'_>,
+    parameters: &VerifyBackupParameters,
+    session: &mut Session,
+    run: &Run,
+) -> Result<Done, Error> {
+    let id = find::parse_id(&parameters.backup_id)?;
+    let project = session.open_project(host)?;
+    run.step(Step::ConfigurationLoaded);
+    let store = Store::of(&project)?;
+    store.catalogue.check_writable()?;
+    let found = find::find(&store, &id, parameters.environment.as_deref())?;
+    session.set_environment(found.folder.environment.as_str());
+    run.step(Step::VerifyingIntegrity);
+    let level = parameters.level.unwrap_or_default();
+    let graded = examine_and_grade(host, &found, level, run).await?;
+    let now = (host.clock)();
+    let note = Note {
+        note_version: MANIFEST_VERSION.to_owned(),
+        backup_id: id.to_string(),
+        kind: if graded.is_ok() { NoteKind::Verified } else { NoteKind::Mismatch },
+        at: now,
+        run_id: run.id.to_string(),
+        host: storage::host_name(),
+        level: graded.as_ref().ok().copied(),
+        finding: graded.as_ref().err().map(|failure| failure.finding.clone()),
+        artifact: None,
+    };
+    store.add_note(&found.folder, &id, &note, run).await?;
+    let reached = graded.map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
+    let result = VerifyBackupResult {
+        backup_id: id.to_string(),
+        file_path: project.shown(&found.artifact),
+        size_bytes: found.size,
+        level,
+        verification: VerificationResult {
+            integrity_check: IntegrityCheck::Passed,
+            file_readable: true,
+            file_exists: true,
+            verified_at: now,
+            level: reached,
+        },
+        duration_seconds: run.seconds(),
+        warnings: Vec::new(),
+    };
+    Done::new(&result, format!("Backup verified: {id}"))
+}
+
+/// Looks at the artifact as deep as the level asks. What could not be read for want of rights or a disk is
+/// an error, not a verdict on the backup.
+async fn examine_and_grade(
+    host: &Host<'_>,
+    found: &Found,
+    level: VerifyLevel,
+    run: &Run,
+) -> Result<Result<Evidence, VerificationFailure>, Error> {
+    if !found.artifact.is_file() {
+        // An unreachable folder is no proof that its files are gone.
+        if !found.folder.path.is_dir() && found.record.is_some() {
+            let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::storage("read", &found.folder.path, gone));
+        }
+        return Ok(Err(verification::missing(&found.artifact, found.size)));
+    }
+    let engine = found.record.as_ref().map(|record| record.manifest.database.engine.as_str());
+    let form = found.form().ok_or_else(|| Error::UnsupportedDatabase {
+        what: "this version does not know this artifact's format".to_owned(),
+    })?;
+    let depth = match level {
+        VerifyLevel::Quick => Depth::Bytes,
+        VerifyLevel::Full => Depth::Thorough,
+    };
+    let raw_size = found.record.as_ref().map(|record| record.manifest.artifact.raw_size_bytes);
+    let examination = examine(host, &found.artifact, engine, form, depth, raw_size, run).await?;
+    Ok(grade(found, &examination, level))
+}
+
+/// Lets the handler examine an artifact, with a scratch file beside it where the depth needs one.
+pub(super) async fn examine(
+    host: &Host<'_>,
+    path: &Path,
+    engine: Option<&str>,
+    form: ArtifactForm,
+    depth: Depth,
+    raw_size: Option<u64>,
+    run: &Run,
+) -> Result<Examination, Error> {
+    let handler = &host.prisma_local;
+    let scratch = if handler.needs_scratch(form, depth) {
+        Some(scratch_beside(path, raw_size.unwrap_or_default(), run)?)
+    } else {
+        None
+    };
+    let artifact = ArtifactToExamine {
+        path,
+        engine,
+        form,
+        workers: host.workers,
+        depth,
+        scratch: scratch.as_ref().map(PartialFile::path),
+    };
+    handler.examine(artifact, run).await
+}
+
+fn scratch_beside(path: &Path, required: u64, run: &Run) -> Result<PartialFile, Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let available = storage::available_space(folder)
+        .map_err(|error| Error::storage("measure", folder, error))?;
+    if available < required {
+        return Err(Error::SpaceDuring { required, available });
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    PartialFile::create(folder, &format!("{name}.examined"), &run.id)
+        .map_err(|error| Error::creating_in(folder, error))
+}
+
+fn grade(
+    found: &Found,
+    examination: &Examination,
+    level: VerifyLevel,
+) -> Result<Evidence, VerificationFailure> {
+    if let Some(record) = &found.record {
+        verification::grade_recorded(&found.artifact, &record.manifest.artifact, examination)?;
+        return Ok(verification::REACHED);
+    }
+    // A record of the older shape has no checksum: only its size and structure can be held against it.
+    let failed = |finding: &str| VerificationFailure {
+        file: found.artifact.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        expected_minimum: found.size,
+        actual: examination.stored_bytes,
+        readable: true,
+        finding: finding.to_owned(),
+    };
+    if found.size != 0 && found.size != examination.stored_bytes {
+        return Err(failed("the size is not the recorded one"));
+    }
+    match (&examination.flaw, level) {
+        (Some(flaw), _) => Err(failed(flaw)),
+        (None, VerifyLevel::Quick) => Ok(Evidence::ExitStatus),
+        (None, VerifyLevel::Full) if found.size != 0 => Ok(Evidence::PlausibleSize),
+        (None, VerifyLevel::Full) => Ok(Evidence::Complete),
+    }
+}

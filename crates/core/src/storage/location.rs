@@ -1,0 +1,200 @@
+//! The place where a project's artifacts are kept: a folder with one folder for each environment.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::durable;
+use super::names::{FileKind, manifest_name};
+use crate::backup_id::BackupId;
+use crate::environment::EnvironmentName;
+use crate::error::Error;
+use crate::project::Project;
+use crate::records::{Manifest, Note, Record};
+
+/// A local folder for artifacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    root: PathBuf,
+    inside_project: bool,
+}
+
+/// The folder of one environment at a location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentFolder {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The folder.
+    pub path: PathBuf,
+}
+
+/// One file in an environment's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is, by its name.
+    pub kind: FileKind,
+}
+
+impl Location {
+    /// The location that the configuration names.
+    ///
+    /// # Errors
+    /// [`Error::ConfigInvalid`] where it is no local folder.
+    pub(crate) fn resolve(project: &Project) -> Result<Self, Error> {
+        let backup = project.configuration.backup.clone().unwrap_or_default();
+        let invalid = |place: &str, detail: String| Error::ConfigInvalid {
+            path: project.configuration_path.clone(),
+            place: place.to_owned(),
+            detail,
+        };
+        let unavailable = |place: &str, kind: &str| {
+            Err(invalid(
+                place,
+                format!("this version does not keep backups in {kind}; name a folder"),
+            ))
+        };
+        if let Some(location) = &backup.storage_location {
+            if let Some((scheme, _)) = location.split_once("://") {
+                return unavailable("backup.storage_location", &format!("{scheme}:// storage"));
+            }
+            if location.is_empty() {
+                return Err(invalid("backup.storage_location", "is empty".to_owned()));
+            }
+            return Ok(Self::at(project.root.join(location), &project.root));
+        }
+        match backup.storage.as_deref() {
+            None | Some("local") if backup.s3_bucket.is_none() => {
+                Ok(Self::at(project.state_folder(), &project.root))
+            }
+            None | Some("local" | "s3") => unavailable("backup.s3_bucket", "s3:// storage"),
+            Some(kind @ ("gs" | "gcs" | "az" | "azure")) => unavailable("backup.storage", kind),
+            Some(_) => Err(invalid("backup.storage", "is neither local nor s3".to_owned())),
+        }
+    }
+
+    fn at(root: PathBuf, project_root: &Path) -> Self {
+        let inside_project = root.starts_with(project_root);
+        Self { root, inside_project }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of an environment.
+    pub fn folder(&self, environment: &EnvironmentName) -> EnvironmentFolder {
+        EnvironmentFolder {
+            environment: environment.clone(),
+            path: self.root.join(environment.as_str()),
+        }
+    }
+
+    /// The folders of all environments that exist here.
+    ///
+    /// # Errors
+    /// The location cannot be read.
+    pub fn folders(&self) -> Result<Vec<EnvironmentFolder>, Error> {
+        let entries = match std::fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::storage("read", &self.root, error)),
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| Error::storage("read", &self.root, error))?;
+            let name = entry.file_name();
+            let environment = name.to_str().and_then(|name| EnvironmentName::parse(name).ok());
+            if let Some(environment) = environment
+                && entry.path().is_dir()
+            {
+                folders.push(self.folder(&environment));
+            }
+        }
+        folders.sort_by(|one, other| one.environment.cmp(&other.environment));
+        Ok(folders)
+    }
+
+    /// Whether the location lies inside the project.
+    pub fn is_inside_project(&self) -> bool {
+        self.inside_project
+    }
+
+    /// Whether a manifest found here speaks of this project: what lies inside the project is its own
+    /// wherever the project was moved.
+    pub fn is_of(&self, project_identity: &str, manifest: &Manifest) -> bool {
+        self.inside_project || manifest.project == project_identity
+    }
+}
+
+impl EnvironmentFolder {
+    /// Its files.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn entries(&self) -> Result<Vec<FolderEntry>, Error> {
+        entries(&self.path)
+    }
+
+    /// Creates the folder.
+    ///
+    /// # Errors
+    /// [`Error::DirectoryNotWritable`] where it cannot be.
+    pub fn create(&self) -> Result<(), Error> {
+        durable::create_folder(&self.path).map_err(|error| Error::creating_in(&self.path, error))
+    }
+
+    /// Whether new files can be put here, without trying.
+    pub fn is_writable(&self) -> bool {
+        let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        let existing = self.path.ancestors().find(|folder| folder.exists());
+        existing.is_some_and(|folder| rustix::fs::access(folder, access).is_ok())
+    }
+
+    /// The manifest's path.
+    pub fn manifest_path(&self, id: &BackupId) -> PathBuf {
+        self.path.join(manifest_name(id))
+    }
+
+    /// The notes of a backup, oldest first.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn notes(&self, id: &BackupId, entries: &[FolderEntry]) -> Result<Vec<Note>, Error> {
+        let mut names: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match &entry.kind {
+                FileKind::Note(of, name) if of == id => Some((name, &entry.name)),
+                _ => None,
+            })
+            .collect();
+        names.sort();
+        names.into_iter().map(|(_, name)| Note::read(&self.path.join(name))).collect()
+    }
+
+    /// The record of a backup: its manifest and notes.
+    ///
+    /// # Errors
+    /// The manifest is not there, or one of them cannot be read.
+    pub fn record(&self, id: &BackupId, entries: &[FolderEntry]) -> Result<Record, Error> {
+        let manifest = Manifest::read(&self.manifest_path(id))?;
+        Ok(Record { manifest, notes: self.notes(id, entries)? })
+    }
+}
+
+/// The files of a folder; one that does not exist has none.
+pub(super) fn entries(folder: &Path) -> Result<Vec<FolderEntry>, Error> {
+    let failed = |error| Error::storage("read", folder, error);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    entries
+        .map(|entry| {
+            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            Ok(FolderEntry { kind: FileKind::of(&name), name })
+        })
+        .collect()
+}

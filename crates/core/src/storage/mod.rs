@@ -1,0 +1,36 @@
+//! Where artifacts are kept, and how they get there without ever being half there.
+
+mod durable;
+mod host;
+mod location;
+mod names;
+mod partial;
+mod sweep;
+
+use std::path::Path;
+
+pub use durable::{create_folder, replace_file, sync_folder, write_new_file};
+pub use host::host_name;
+pub use location::{EnvironmentFolder, Location};
+pub use names::{FileKind, manifest_name};
+pub use partial::PartialFile;
+pub(crate) use partial::is_still_named;
+pub(crate) use sweep::remove;
+pub(crate) use sweep::report;
+pub use sweep::{SweepReport, remove_backup_files, sweep, sweep_partials};
+
+/// What is free for this user where `path` is, in bytes.
+///
+/// # Errors
+/// The file system does not say.
+pub fn available_space(path: &Path) -> std::io::Result<u64> {
+    let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let statistics = rustix::fs::statvfs(existing)?;
+    Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+}
+
+/// The permissions of `path`, or of its nearest parent that exists.
+pub fn nearest_mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    path.ancestors().find_map(|folder| Some(folder.metadata().ok()?.permissions().mode()))
+}
