@@ -1,0 +1,105 @@
+//! What is in a copy: the migrations' state and the rows of every table.
+
+use backup_core::Migrations;
+use backup_protocol::RowCounts;
+use rusqlite::Connection;
+
+use super::connection::quoted;
+
+/// The columns of Prisma's migrations table that are read.
+const MIGRATION_COLUMNS: [&str; 4] =
+    ["migration_name", "started_at", "finished_at", "rolled_back_at"];
+
+/// The migrations' state: applied are those that were finished and not rolled back, failed those that
+/// were neither. Where the table does not exist, or is another one, there is none.
+pub(super) fn migrations(connection: &Connection, table: &str) -> rusqlite::Result<Migrations> {
+    let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let columns: Vec<String> =
+        columns.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if !MIGRATION_COLUMNS.iter().all(|wanted| columns.iter().any(|column| column == wanted)) {
+        return Ok(Migrations::default());
+    }
+    let sql = format!(
+        "SELECT migration_name, finished_at IS NOT NULL FROM {} \
+         WHERE rolled_back_at IS NULL ORDER BY started_at, migration_name",
+        quoted(table)
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut migrations = Migrations::default();
+    while let Some(row) = rows.next()? {
+        let (name, finished): (String, bool) = (row.get(0)?, row.get(1)?);
+        if finished {
+            migrations.migrations_list.push(name);
+        } else {
+            migrations.failed_migrations.push(name);
+        }
+    }
+    migrations.applied_count = migrations.migrations_list.len() as u64;
+    migrations.last_migration = migrations.migrations_list.last().cloned();
+    Ok(migrations)
+}
+
+/// The rows of every table, exact; unknown where a virtual table's module is not part of this program.
+/// Shadow tables and SQLite's own are no tables of the project.
+pub(super) fn row_counts(connection: &Connection) -> rusqlite::Result<RowCounts> {
+    let mut tables = connection.prepare(
+        "SELECT name, type FROM pragma_table_list \
+         WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    let tables: Vec<(String, String)> = tables
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut counts = RowCounts::new();
+    for (table, kind) in tables {
+        let sql = format!("SELECT count(*) FROM {}", quoted(&table));
+        let counted = connection.query_row(&sql, [], |row| row.get::<_, i64>(0));
+        let count = match counted {
+            Ok(count) => Some(count.unsigned_abs()),
+            Err(_) if kind == "virtual" => None,
+            Err(error) => return Err(error),
+        };
+        counts.insert(table, count);
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn applied_is_finished_and_not_rolled_back() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE _prisma_migrations(id, migration_name, started_at, finished_at, rolled_back_at);
+                 INSERT INTO _prisma_migrations VALUES
+                   (1, '2_second', 20, 21, NULL), (2, '1_first', 10, 11, NULL),
+                   (3, '3_undone', 30, 31, 32), (4, '4_failed', 40, NULL, NULL);",
+            )
+            .unwrap();
+        let found = migrations(&connection, "_prisma_migrations").unwrap();
+        assert_eq!(found.applied_count, 2);
+        assert_eq!(found.migrations_list, ["1_first", "2_second"]);
+        assert_eq!(found.last_migration.as_deref(), Some("2_second"));
+        assert_eq!(found.failed_migrations, ["4_failed"]);
+        assert_eq!(migrations(&connection, "elsewhere").unwrap(), Migrations::default());
+    }
+
+    #[test]
+    fn every_table_of_the_project_is_counted() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE \"odd \"\" name\"(a); INSERT INTO \"odd \"\" name\" VALUES(1),(2);
+                 CREATE TABLE empty(a INTEGER PRIMARY KEY AUTOINCREMENT);
+                 CREATE VIRTUAL TABLE search USING fts5(text); INSERT INTO search VALUES('x');
+                 CREATE VIEW seen AS SELECT * FROM empty;",
+            )
+            .unwrap();
+        let counts = row_counts(&connection).unwrap();
+        let expected = [("empty", Some(0)), ("odd \" name", Some(2)), ("search", Some(1))];
+        assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)).into());
+    }
+}
