@@ -1,0 +1,150 @@
+//! The request loop: read a line, answer it, go on.
+
+use std::io::{self, IsTerminal};
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backup_core::{Host, Interrupt, Run, RunId, Surroundings};
+use backup_handlers::PrismaLocal;
+use backup_protocol::{
+    Answer, ErrorCode, IncomingRequest, Outcome, Rejected, RequestFault, read_request,
+};
+use chrono::Utc;
+use tokio::sync::mpsc;
+
+use crate::input::{self, Line};
+use crate::output::Output;
+use crate::progress;
+use crate::signals;
+
+/// Exit status when every request succeeded, and when at least one did not.
+const ALL_SUCCEEDED: u8 = 0;
+const SOME_FAILED: u8 = 1;
+/// How often a waiting loop looks whether a signal came.
+const SIGNAL_POLL: Duration = Duration::from_millis(20);
+
+/// Serves stdin until its end, a signal, or the end of stdout.
+pub(crate) fn serve() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let served = runtime.and_then(|runtime| {
+        let status = runtime.block_on(serve_lines());
+        // The reader may sit in a read that never returns.
+        runtime.shutdown_background();
+        status
+    });
+    match served {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            progress::say(&format!("backup-manager: {error}"));
+            ExitCode::from(SOME_FAILED)
+        }
+    }
+}
+
+async fn serve_lines() -> io::Result<u8> {
+    let interrupt = Interrupt::default();
+    signals::watch(&interrupt)?;
+    let current_directory = std::env::current_dir()?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let host = Host {
+        surroundings: Surroundings { variable: &variable, current_directory: &current_directory },
+        prisma_local: Arc::new(PrismaLocal),
+        workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        version: env!("CARGO_PKG_VERSION"),
+        clock: Utc::now,
+    };
+    let mut lines = read_lines();
+    let mut output = Output::new();
+    let mut status = ALL_SUCCEEDED;
+    while let Some(line) = next_line(&mut lines, &interrupt).await {
+        let answer = match line? {
+            Line::Whole(line) if input::is_blank(&line) => continue,
+            Line::Whole(line) => answer_line(&host, &line, &interrupt).await,
+            Line::TooLong => backup_core::refuse(Rejected::unreadable(RequestFault::LineTooLong)),
+        };
+        if !matches!(answer.outcome, Outcome::Success { .. }) {
+            status = SOME_FAILED;
+        }
+        output.write(answer);
+        if output.is_closed() {
+            break;
+        }
+    }
+    Ok(interrupt.raised().map_or(status, backup_core::Signal::exit_status))
+}
+
+/// The next line, or none at the end of the input or after a signal.
+async fn next_line(
+    lines: &mut mpsc::Receiver<io::Result<Line>>,
+    interrupt: &Interrupt,
+) -> Option<io::Result<Line>> {
+    loop {
+        if interrupt.raised().is_some() {
+            return None;
+        }
+        if let Ok(line) = tokio::time::timeout(SIGNAL_POLL, lines.recv()).await {
+            return line;
+        }
+    }
+}
+
+/// Reads stdin in a thread of its own: a read cannot be given up, a wait for a line can.
+fn read_lines() -> mpsc::Receiver<io::Result<Line>> {
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        while let Some(line) = input::read_line(&mut stdin).transpose() {
+            let failed = line.is_err();
+            if sender.blocking_send(line).is_err() || failed {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn answer_line(host: &Host<'_>, line: &[u8], interrupt: &Interrupt) -> Answer {
+    let request = match read_request(line) {
+        Ok(request) => request,
+        Err(rejected) => return backup_core::refuse(*rejected),
+    };
+    let text = String::from_utf8_lossy(line);
+    match new_run(&request, interrupt) {
+        Ok(run) => backup_core::perform(host, &request, &text, &run).await,
+        Err(error) => without_run(&request, &error),
+    }
+}
+
+fn new_run(request: &IncomingRequest, interrupt: &Interrupt) -> Result<Run, backup_core::Error> {
+    let id = RunId::random()?;
+    let progress = if request.command.wants_events() {
+        progress::events(&id)
+    } else {
+        progress::for_people(io::stderr().is_terminal())
+    };
+    Ok(Run { id, now: Utc::now(), started: Instant::now(), interrupt: interrupt.clone(), progress })
+}
+
+/// The answer when not even a run could be begun.
+fn without_run(request: &IncomingRequest, error: &backup_core::Error) -> Answer {
+    Answer {
+        id: request.id.clone(),
+        operation: Some(request.operation.spelling().to_owned()),
+        environment: None,
+        outcome: Outcome::Error(Box::new(backup_protocol::Failure {
+            error: error.to_string(),
+            code: ErrorCode::Internal,
+            prisma_output: None,
+            result: None,
+            recovery: backup_protocol::Recovery {
+                suggestions: vec![
+                    "Check that the system gives random bytes, then send the request again"
+                        .to_owned(),
+                ],
+                next_request: None,
+            },
+        })),
+    }
+}
