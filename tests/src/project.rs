@@ -1,0 +1,169 @@
+//! A project to back up: the bookshop, in a temporary folder.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{binary, repository};
+
+/// Where the binary finds other programs.
+pub const START_OF_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A project in a temporary folder.
+#[derive(Debug)]
+pub struct Project {
+    folder: TempDir,
+}
+
+/// What a host answered until it ended.
+#[derive(Debug)]
+pub struct Answers {
+    /// Its envelopes, in order.
+    pub envelopes: Vec<Value>,
+    /// Its stdout as it was.
+    pub stdout: String,
+    /// Its stderr as it was.
+    pub stderr: String,
+    /// Its exit status; none after a signal.
+    pub status: Option<i32>,
+}
+
+impl Project {
+    /// The bookshop with a database for each of dev, staging and production.
+    pub fn bookshop() -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap() };
+        let fixture = repository().join("fixtures/projects/bookshop");
+        for file in [".env", ".fractary/plugins/faber-db/config.json", "prisma/schema.prisma"] {
+            let target = project.path(file);
+            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            std::fs::copy(fixture.join(file), target).unwrap();
+        }
+        let script = std::fs::read_to_string(fixture.join("prisma/bookshop.sql")).unwrap();
+        for environment in ["dev", "staging", "production"] {
+            project.database(environment).execute_batch(&script).unwrap();
+        }
+        project
+    }
+
+    /// The project's root, links resolved.
+    pub fn root(&self) -> PathBuf {
+        self.folder.path().canonicalize().unwrap()
+    }
+
+    /// A path in the project.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root().join(relative)
+    }
+
+    /// The folder of the catalogue and, by default, the backups.
+    pub fn backups(&self) -> PathBuf {
+        self.path(".fractary/plugins/faber-db/backups")
+    }
+
+    /// The live database of an environment.
+    pub fn database(&self, environment: &str) -> Connection {
+        Connection::open(self.path(&format!("prisma/{environment}.db"))).unwrap()
+    }
+
+    /// Changes the configuration.
+    pub fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.path(".fractary/plugins/faber-db/config.json");
+        let mut configuration: Value =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        change(&mut configuration);
+        std::fs::write(path, configuration.to_string()).unwrap();
+    }
+
+    /// The catalogue; an empty object where there is none.
+    pub fn catalogue(&self) -> Value {
+        match std::fs::read_to_string(self.backups().join("backups.json")) {
+            Ok(text) => serde_json::from_str(&text).expect("the catalogue is JSON"),
+            Err(_) => json!({}),
+        }
+    }
+
+    /// Every file below the backups' folder that is neither a lock nor `.gitignore`, relative, sorted.
+    pub fn files(&self) -> Vec<String> {
+        fn walk(folder: &Path, base: &Path, files: &mut Vec<String>) {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    walk(&path, base, files);
+                } else {
+                    files.push(path.strip_prefix(base).unwrap().display().to_string());
+                }
+            }
+        }
+        let mut files = Vec::new();
+        walk(&self.backups(), &self.backups(), &mut files);
+        files.retain(|file| !file.ends_with(".lock") && file != ".gitignore");
+        files.sort();
+        files
+    }
+
+    /// The host's command, started in the project with an empty environment.
+    pub fn host(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.env_clear().env("PATH", START_OF_PATH).current_dir(self.root());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Sends bytes as they are and waits for the host's end.
+    pub fn send(&self, input: &[u8]) -> Answers {
+        Self::converse(&mut self.host(), input)
+    }
+
+    /// Sends bytes to a host and waits for its end.
+    pub fn converse(command: &mut Command, input: &[u8]) -> Answers {
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        // Written aside: a host that answers meanwhile must not wait for us, nor we for it.
+        let writer = std::thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().unwrap();
+        let _ = writer.join().unwrap();
+        let stdout = String::from_utf8(output.stdout).expect("stdout is UTF-8");
+        let envelopes = stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
+            .collect();
+        let stderr = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+        Answers { envelopes, stdout, stderr, status: output.status.code() }
+    }
+
+    /// Sends one request and returns its envelope.
+    pub fn ask(&self, request: &Value) -> Value {
+        let mut answers = self.send(format!("{request}\n").as_bytes());
+        assert_eq!(answers.envelopes.len(), 1, "{answers:?}");
+        answers.envelopes.remove(0)
+    }
+
+    /// Sends a request that must succeed and returns its result.
+    pub fn succeed(&self, request: &Value) -> Value {
+        let envelope = self.ask(request);
+        assert_eq!(envelope["status"], "success", "{envelope:#}");
+        envelope["result"].clone()
+    }
+
+    /// Sends a request that must fail with a code and returns its envelope.
+    pub fn fail(&self, request: &Value, code: &str) -> Value {
+        let envelope = self.ask(request);
+        assert_eq!(envelope["status"], "error", "{envelope:#}");
+        assert_eq!(envelope["code"], code, "{envelope:#}");
+        envelope
+    }
+
+    /// Makes a backup and returns its result.
+    pub fn create(&self, environment: &str) -> Value {
+        self.succeed(
+            &json!({"operation": "create-backup", "parameters": {"environment": environment}}),
+        )
+    }
+}
