@@ -212,7 +212,8 @@ impl Error {
     pub fn storage(action: &'static str, path: &Path, source: io::Error) -> Self {
         if is_disk_full(&source) {
             let available = crate::storage::available_space(path).unwrap_or(0);
-            return Self::SpaceDuring { required: 0, available };
+            // More than there was; who knows how much more fills it in.
+            return Self::SpaceDuring { required: available + 1, available };
         }
         Self::Storage { action, path: path.to_path_buf(), source }
     }

@@ -417,7 +417,7 @@ pub struct HandlerVerifyParameters {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandlerDeleteParameters {
-    /// The file to remove, under the project or the storage location.
+    /// The file to remove, at the storage location.
     pub file_path: String,
     /// The environment, for the answer. Default: none.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -42,12 +42,17 @@ pub fn request_schema(skill: Skill, operation: Operation) -> Value {
     let spellings: Vec<&str> =
         std::iter::once(operation.name()).chain(operation.aliases().iter().copied()).collect();
     set(&mut schema, "/properties/operation/enum", json!(spellings));
-    let skills = if skill == Skill::BackupManager {
-        json!([skill.name(), null])
-    } else {
-        json!([skill.name()])
+    let only_skill = match skill {
+        Skill::BackupManager => json!({
+            "type": ["string", "null"],
+            "enum": [skill.name(), null],
+            "description": "Who is spoken to. Default: `backup-manager`.",
+        }),
+        _ => {
+            json!({ "type": "string", "enum": [skill.name()], "description": "Who is spoken to." })
+        }
     };
-    set(&mut schema, "/properties/skill/enum", skills);
+    set(&mut schema, "/properties/skill", only_skill);
     let needs_parameters = schema.pointer("/properties/parameters/required").is_some();
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         if skill != Skill::BackupManager {

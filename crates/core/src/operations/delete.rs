@@ -40,7 +40,12 @@ pub(super) async fn delete(
     let freed = remove(&store, &found, (host.clock)(), run).await?;
     drop(tidy);
     let mut warnings = Vec::new();
-    if freed.is_none() {
+    if !found.owns_artifact(&store) {
+        warnings.push(format!(
+            "Only the record was removed: {} is not where backups are kept",
+            project.shown(&found.artifact)
+        ));
+    } else if freed.is_none() {
         warnings.push(format!("The artifact was missing: {}", project.shown(&found.artifact)));
     }
     let result = DeleteBackupResult {
@@ -147,10 +152,15 @@ async fn remove(
         host: storage::host_name(),
         level: None,
         finding: None,
-        artifact: found.artifact.file_name().map(|name| name.to_string_lossy().into_owned()),
+        artifact: found
+            .artifact
+            .file_name()
+            .filter(|_| found.artifact.parent() == Some(found.folder.path.as_path()))
+            .map(|name| name.to_string_lossy().into_owned()),
     };
     write_note(&found.folder, &found.id, &note, run)?;
-    let freed = storage::remove_backup_files(&found.folder, &found.id, &found.artifact)?;
+    let artifact = found.owns_artifact(store).then_some(found.artifact.as_path());
+    let freed = storage::remove_backup_files(&found.folder, &found.id, artifact)?;
     let mut writer = store.catalogue.edit(run).await?;
     writer.catalogue.remove(found.id.as_str());
     writer.commit(run)?;

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::Done;
 use super::create::compression;
-use super::find::{confined, form_by_name};
+use super::find::{confined, form_by_name, is_kept_here};
 use super::session::{Session, check_range};
 use super::store::Store;
 use crate::backup_id::BackupId;
@@ -219,6 +219,13 @@ pub(super) async fn delete(
     let project = session.open_project(host)?;
     let store = Store::of(&project)?;
     let (path, _) = artifact_path(&store, &parameters.file_path)?;
+    if !is_kept_here(&store, &path) {
+        // Elsewhere in the project a .sql or .sqlite file may be anything: a migration, the database.
+        return Err(Error::InvalidParameter {
+            parameter: "file_path",
+            detail: "is not at the storage location; files elsewhere are left to you".to_owned(),
+        });
+    }
     let lock = store.lock(run).await?;
     refuse_recorded(&store, &path)?;
     let metadata = path.symlink_metadata().map_err(|error| match error.kind() {

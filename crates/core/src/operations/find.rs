@@ -119,6 +119,24 @@ pub(super) fn find(
     })
 }
 
+impl Found {
+    /// Whether the artifact's file may be removed with the backup: a manifest names its own artifact, but a
+    /// record without one could name any file of the project, the live database among them.
+    pub(super) fn owns_artifact(&self, store: &Store<'_>) -> bool {
+        self.record.is_some() || is_kept_here(store, &self.artifact)
+    }
+}
+
+/// Whether a path leads to where backups are kept.
+pub(super) fn is_kept_here(store: &Store<'_>, path: &Path) -> bool {
+    let state = store.project.state_folder();
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    [store.location.root(), &state].into_iter().any(|root| {
+        let root = root.canonicalize().unwrap_or(root.to_path_buf());
+        folder.as_ref().is_some_and(|folder| folder.starts_with(&root))
+    })
+}
+
 /// A path from the catalogue is input: it must lead into the project or the storage location.
 fn recorded_artifact(store: &Store<'_>, path: &str) -> Result<PathBuf, Error> {
     let outside = || Error::CatalogueDamaged {

@@ -199,9 +199,8 @@ fn finish_removal(
 ) -> Result<(), Error> {
     let notes = folder.notes(id, &report.entries)?;
     let artifact = notes.iter().find_map(|note| note.artifact.clone());
-    if let Some(artifact) = artifact.filter(|name| is_plain_name(name)) {
-        storage::remove_backup_files(folder, id, &folder.path.join(artifact))?;
-    }
+    let artifact = artifact.filter(|name| is_plain_name(name)).map(|name| folder.path.join(name));
+    storage::remove_backup_files(folder, id, artifact.as_deref())?;
     report.manifests.remove(id);
     report.entries.retain(|entry| entry.kind.backup_id() != Some(id));
     tracing::info!(backup = %id, "finished a removal that was begun");

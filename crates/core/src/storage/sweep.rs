@@ -127,10 +127,16 @@ pub(crate) fn report(entries: Vec<FolderEntry>) -> SweepReport {
 pub fn remove_backup_files(
     folder: &EnvironmentFolder,
     id: &BackupId,
-    artifact: &Path,
+    artifact: Option<&Path>,
 ) -> Result<Option<u64>, Error> {
-    let size = artifact.symlink_metadata().ok().map(|metadata| metadata.len());
-    remove(artifact)?;
+    let size = match artifact {
+        Some(artifact) => {
+            let size = artifact.symlink_metadata().ok().map(|metadata| metadata.len());
+            remove(artifact)?;
+            size
+        }
+        None => None,
+    };
     remove(&folder.manifest_path(id))?;
     for entry in folder.entries()? {
         if let FileKind::Note(of, note) = &entry.kind

@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 const BLOCKS_PER_LANE: usize = 2;
 
 /// Blocks in the hands of the feeder and of the collector.
-const BLOCKS_AT_THE_ENDS: usize = 2;
+const BLOCKS_AT_THE_ENDS: usize = 1;
 
 /// One unit of work. Its buffers keep their capacity from one use to the next.
 #[derive(Default)]

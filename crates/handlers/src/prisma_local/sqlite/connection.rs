@@ -10,6 +10,9 @@ use rusqlite::{Connection, OpenFlags};
 /// How long a lock of another connection is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(15);
 
+/// The page cache of a connection whose pages pass once: 256 KiB, in SQLite's negative form.
+const PASSING_CACHE: i32 = -256;
+
 /// What has a meaning of its own in a SQLite URI.
 const NOT_IN_URI: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
 
@@ -22,6 +25,7 @@ pub(super) fn open_source(path: &Path) -> Result<Connection, Error> {
     let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
         connection.busy_timeout(LOCK_PATIENCE)?;
         connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", PASSING_CACHE)?;
         // The first read meets what is wrong with the file.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
@@ -47,6 +51,8 @@ pub(super) fn open_destination(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.query_row("PRAGMA journal_mode = OFF", [], |_| Ok(()))?;
     connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    // Pages pass once: keeping them would only cost memory.
+    connection.pragma_update(None, "cache_size", PASSING_CACHE)?;
     Ok(connection)
 }
 
