@@ -7,6 +7,7 @@ mod describe;
 mod envelope;
 mod error_code;
 mod events;
+mod facts;
 mod names;
 mod parameters;
 mod reading;
@@ -20,6 +21,7 @@ pub use describe::{
 pub use envelope::{Answer, Envelope, Failure, Outcome, Recovery, Status};
 pub use error_code::ErrorCode;
 pub use events::{Event, EventKind};
+pub use facts::{ConfirmationPlan, ErrorFacts};
 pub use names::{Operation, OperationName, Skill, nearest};
 pub use parameters::{
     CompressionChoice, Confirmation, CreateBackupParameters, DeleteBackupParameters,
@@ -31,11 +33,11 @@ pub use parameters::{
 pub use reading::{Rejected, RequestFault, read_request};
 pub use request::{Command, IncomingRequest, Request, RequestId};
 pub use results::{
-    BackupFile, BackupSummary, ConfirmationPlan, CreateBackupPlan, CreateBackupResult,
-    CreateBackupResultOrPlan, DeleteBackupResult, ErrorFacts, Evidence, HandlerCreateResult,
-    HandlerDeleteResult, HandlerListResult, HandlerVerifyResult, IntegrityCheck, ListBackupsResult,
-    MigrationSummary, RebuildCatalogueResult, ResultOrFacts, RowCounts, RowTotals,
-    VerificationResult, VerificationSummary, VerifyBackupResult, whole_seconds,
+    BackupFile, BackupSummary, CreateBackupPlan, CreateBackupResult, CreateBackupResultOrPlan,
+    DeleteBackupResult, Evidence, HandlerCreateResult, HandlerDeleteResult, HandlerListResult,
+    HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary,
+    RebuildCatalogueResult, ResultOrFacts, RowCounts, RowTotals, VerificationResult,
+    VerificationSummary, VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};
 

@@ -11,18 +11,20 @@ use backup_protocol::{
 use chrono::{DateTime, Utc};
 
 use super::Done;
+use super::artifact::{self, ArtifactFiles};
 use super::create::compression;
 use super::find::{confined, form_by_name, is_kept_here};
 use super::session::{Session, check_range};
 use super::store::Store;
 use crate::backup_id::BackupId;
 use crate::error::{Error, VerificationFailure};
-use crate::handler::{ArtifactForm, ArtifactToExamine, Depth, Destination, DumpOrder};
+use crate::handler::{ArtifactForm, Compression, Depth, DumpOrder};
 use crate::host::Host;
 use crate::locks;
 use crate::progress::Step;
 use crate::run::Run;
-use crate::storage::{self, FileKind, PartialFile};
+use crate::space::SpaceNeed;
+use crate::storage::{self, FileKind};
 use crate::verification;
 
 const DEFAULT_WAIT_SECONDS: u32 = 30;
@@ -57,21 +59,12 @@ pub(super) async fn create(
     let lock = locks::database_lock(&database.target.machine_identity(), patience, run).await?;
     let facts = handler.inspect(&database.target, form, run).await?;
     let (folder, name) = split(&output);
+    let compressed = form.compression != Compression::None;
+    let need = SpaceNeed::of(facts.size, compressed, None, facts.working_copy);
+    artifact::check_space(need, &folder)?;
     storage::create_folder(&folder).map_err(|error| Error::creating_in(&folder, error))?;
     storage::sweep_partials(&folder)?;
-    let partial = |name: &str| {
-        PartialFile::create(&folder, name, &run.id)
-            .map_err(|error| Error::creating_in(&folder, error))
-    };
-    let (mut artifact, copy) = (partial(&name)?, partial(&format!("{name}.copy"))?);
-    let clone = |partial: &PartialFile| {
-        partial.file().try_clone().map_err(|error| Error::storage("use", partial.path(), error))
-    };
-    let destination = Destination {
-        file: clone(&artifact)?,
-        path: artifact.path().to_path_buf(),
-        working_copy: (clone(&copy)?, copy.path().to_path_buf()),
-    };
+    let mut files = ArtifactFiles::create(&folder, &name, run)?;
     let order = DumpOrder {
         target: database.target.clone(),
         form,
@@ -79,27 +72,9 @@ pub(super) async fn create(
         migrations_table: project.configuration.migrations_table().to_owned(),
         expected_bytes: Some(facts.size),
     };
-    run.step(Step::CreatingThroughHandler(handler.spoken_name()));
-    let dumped = handler.dump(order, destination, run).await?;
-    run.step(Step::VerifyingIntegrity);
-    let examined = ArtifactToExamine {
-        path: artifact.path(),
-        engine: Some(database.target.engine()),
-        form,
-        workers: host.workers,
-        depth: Depth::Structure,
-        scratch: None,
-    };
-    let examination = handler.examine(examined, run).await?;
-    let checksums = verification::grade_new(
-        &output,
-        dumped.passed.as_ref(),
-        &examination,
-        dumped.expected_minimum,
-    )
-    .map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
-    run.interrupt.check()?;
-    artifact.publish(&output).map_err(|error| match error.kind() {
+    let (dumped, checksums) =
+        artifact::make(&**handler, order, &files, &name, need.required, run).await?;
+    files.artifact.publish(&output).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => taken(),
         _ => Error::storage("publish", &output, error),
     })?;

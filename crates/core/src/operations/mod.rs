@@ -1,5 +1,6 @@
 //! The operations: each decides the order of its steps, and nothing else does.
 
+mod artifact;
 mod create;
 mod delete;
 mod describe;

@@ -13,11 +13,12 @@ use backup_protocol::{
 };
 
 use super::Done;
+use super::artifact::{self, ArtifactFiles};
 use super::session::Session;
 use super::store::Store;
 use crate::backup_id::{BackupId, expires_at};
 use crate::error::{ConfirmationRequest, Error};
-use crate::handler::{ArtifactToExamine, DatabaseFacts, Depth, Destination, DumpOrder, Handler};
+use crate::handler::{DatabaseFacts, DumpOrder, Handler};
 use crate::host::Host;
 use crate::locks;
 use crate::progress::{Completion, Step};
@@ -25,8 +26,7 @@ use crate::records::Record;
 use crate::run::Run;
 use crate::size;
 use crate::space::SpaceNeed;
-use crate::storage::{self, EnvironmentFolder, PartialFile};
-use crate::verification;
+use crate::storage::{self, EnvironmentFolder};
 
 use idempotency::KeyGuard;
 use order::BackupOrder;
@@ -75,8 +75,7 @@ struct Claim {
     id: BackupId,
     created_at: chrono::DateTime<chrono::Utc>,
     artifact_name: String,
-    artifact: PartialFile,
-    working_copy: PartialFile,
+    files: ArtifactFiles,
     warnings: Vec<String>,
 }
 
@@ -94,14 +93,9 @@ async fn claim(
     let id =
         BackupId::first_free(created_at, order.suffix.as_deref(), |second| tidy.is_taken(second));
     let artifact_name = format!("{id}{}", order.extension);
-    let create = |name: &str| {
-        PartialFile::create(&folder.path, name, &run.id)
-            .map_err(|error| Error::creating_in(&folder.path, error))
-    };
-    let artifact = create(&artifact_name)?;
-    let working_copy = create(&format!("{id}.copy"))?;
+    let files = ArtifactFiles::create(&folder.path, &artifact_name, run)?;
     let warnings = tidy.foreign_files(|path| store.project.shown(path)).into_iter().collect();
-    Ok(Claim { id, created_at, artifact_name, artifact, working_copy, warnings })
+    Ok(Claim { id, created_at, artifact_name, files, warnings })
 }
 
 /// `created_at` in whole seconds, as in the seed; the id breaks ties within one.
@@ -123,32 +117,16 @@ async fn make(
     if needs_confirmation(order, parameters, &facts) {
         return Err(ask(order, &facts, need));
     }
-    run.step(Step::CreatingThroughHandler(handler.spoken_name()));
-    let dumped = dump(host, order, &*handler, claim, &facts, need, run).await?;
-    let size = claim.artifact.file().metadata().map_or(0, |metadata| metadata.len());
-    run.step(Step::FileCreated { size });
-    run.step(Step::VerifyingIntegrity);
-    let examination = handler
-        .examine(
-            ArtifactToExamine {
-                path: claim.artifact.path(),
-                engine: Some(order.target.engine()),
-                form: order.form,
-                workers: host.workers,
-                depth: Depth::Structure,
-                scratch: None,
-            },
-            run,
-        )
-        .await?;
-    let checksums = verification::grade_new(
-        std::path::Path::new(&claim.artifact_name),
-        dumped.passed.as_ref(),
-        &examination,
-        dumped.expected_minimum,
-    )
-    .map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
-    run.interrupt.check()?;
+    let dump_order = DumpOrder {
+        target: order.target.clone(),
+        form: order.form,
+        workers: host.workers,
+        migrations_table: order.migrations_table.clone(),
+        expected_bytes: Some(facts.size),
+    };
+    let name = claim.artifact_name.as_str();
+    let (dumped, checksums) =
+        artifact::make(&*handler, dump_order, &claim.files, name, need.required, run).await?;
     run.step(Step::RecordingMetadata);
     let proven = Proven { facts, dumped, checksums, verified_at: (host.clock)() };
     let (record, late_warning) = publish::publish(host, store, order, claim, proven, run).await?;
@@ -164,12 +142,7 @@ async fn preflight(
     let facts = handler.inspect(&order.target, order.form, run).await?;
     let ratio = order::measured_ratio(store, order)?;
     let need = SpaceNeed::of(facts.size, order.is_compressed(), ratio, facts.working_copy);
-    let available = storage::available_space(&order.folder.path)
-        .map_err(|error| Error::storage("measure", &order.folder.path, error))?;
-    if !need.fits(available) {
-        let SpaceNeed { required, estimate } = need;
-        return Err(Error::SpaceBefore { required, available, estimate });
-    }
+    let available = artifact::check_space(need, &order.folder.path)?;
     run.step(Step::DiskSpaceChecked { available, required: need.required });
     Ok((facts, need))
 }
@@ -202,39 +175,6 @@ fn ask(order: &BackupOrder, facts: &DatabaseFacts, need: SpaceNeed) -> Error {
         token: None,
         last_good_backup: false,
     }))
-}
-
-async fn dump(
-    host: &Host<'_>,
-    order: &BackupOrder,
-    handler: &dyn Handler,
-    claim: &Claim,
-    facts: &DatabaseFacts,
-    need: SpaceNeed,
-    run: &Run,
-) -> Result<crate::handler::Dumped, Error> {
-    let open = |partial: &PartialFile| {
-        let file = partial.file().try_clone();
-        file.map(|file| (file, partial.path().to_path_buf()))
-            .map_err(|error| Error::storage("use", partial.path(), error))
-    };
-    let (file, path) = open(&claim.artifact)?;
-    let destination = Destination { file, path, working_copy: open(&claim.working_copy)? };
-    let dump_order = DumpOrder {
-        target: order.target.clone(),
-        form: order.form,
-        workers: host.workers,
-        migrations_table: order.migrations_table.clone(),
-        expected_bytes: Some(facts.size),
-    };
-    let dumped = handler.dump(dump_order, destination, run).await;
-    dumped.map_err(|error| match error {
-        // What was needed is known here, what was left only where the write failed.
-        Error::SpaceDuring { available, .. } => {
-            Error::SpaceDuring { required: need.required.max(available + 1), available }
-        }
-        other => other,
-    })
 }
 
 fn done(

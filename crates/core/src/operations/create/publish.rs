@@ -47,6 +47,7 @@ pub(super) async fn publish(
     let manifest_path = order.folder.manifest_path(&claim.id);
     let mut staged = stage(&manifest, order, claim, run)?;
     claim
+        .files
         .artifact
         .publish(&artifact_path)
         .map_err(|error| Error::storage("publish", &artifact_path, error))?;
