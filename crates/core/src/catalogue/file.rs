@@ -77,12 +77,12 @@ impl CatalogueFile {
     /// It is locked by another process, damaged or newer.
     pub async fn edit(&self, run: &Run) -> Result<CatalogueWriter, Error> {
         let lock = FileLock::acquire_short(&self.lock, run).await?;
-        self.check_writable()?;
         let snapshot = self.read()?;
         let catalogue = match snapshot.text() {
             Some(text) => CatalogueText::parse(text).map_err(|error| self.damaged(&error))?,
             None => CatalogueText::default(),
         };
+        self.refuse_newer(catalogue.version().as_ref())?;
         Ok(CatalogueWriter { file: self.clone(), _lock: lock, catalogue })
     }
 
@@ -142,30 +142,37 @@ impl CatalogueSnapshot {
     /// # Errors
     /// The catalogue is damaged.
     pub fn views(&self) -> Result<(Vec<RecordView<'_>>, Vec<String>), Error> {
-        let Some(text) = self.text() else { return Ok((Vec::new(), Vec::new())) };
+        let (views, newer) = self.views_and_version()?;
+        let mut warnings: Vec<String> = newer
+            .map(|version| {
+                format!("the catalogue is of the newer version {version}: it is read, not written")
+            })
+            .into_iter()
+            .collect();
+        let unreadable = views.iter().filter(|view| view.is_none()).count();
+        if unreadable > 0 {
+            warnings.push(format!(
+                "{unreadable} records of the catalogue cannot be read and are not shown"
+            ));
+        }
+        Ok((views.into_iter().flatten().collect(), warnings))
+    }
+
+    /// Each record, or none where it cannot be read; and the version if it is newer.
+    fn views_and_version(&self) -> Result<(Vec<Option<RecordView<'_>>>, Option<String>), Error> {
+        let Some(text) = self.text() else { return Ok((Vec::new(), None)) };
+        if let Ok(catalogue) = serde_json::from_str::<CatalogueViews<'_>>(text) {
+            let newer = newer_version(catalogue.schema_version.as_ref());
+            return Ok((catalogue.backups.into_iter().map(Some).collect(), newer));
+        }
+        // One record with an odd type must not hide the others.
         let damaged = |error: serde_json::Error| Error::CatalogueDamaged {
             path: self.path.clone(),
             detail: error.to_string(),
         };
-        match serde_json::from_str::<CatalogueViews<'_>>(text) {
-            Ok(catalogue) => {
-                let warnings = newer_version(catalogue.schema_version.as_ref()).map(|version| {
-                    format!(
-                        "the catalogue is of the newer version {version}: it is read, not written"
-                    )
-                });
-                Ok((catalogue.backups, warnings.into_iter().collect()))
-            }
-            // One record with an odd type must not hide the others.
-            Err(_) => {
-                let views = self.views_one_by_one().map_err(damaged)?;
-                let unreadable = views.iter().filter(|view| view.is_none()).count();
-                let warning = format!(
-                    "{unreadable} records of the catalogue cannot be read and are not shown"
-                );
-                Ok((views.into_iter().flatten().collect(), vec![warning]))
-            }
-        }
+        let head: CatalogueHead = serde_json::from_str(text).map_err(damaged)?;
+        let views = self.views_one_by_one().map_err(damaged)?;
+        Ok((views, newer_version(head.schema_version.as_ref())))
     }
 
     fn views_one_by_one(&self) -> Result<Vec<Option<RecordView<'_>>>, serde_json::Error> {
@@ -176,6 +183,18 @@ impl CatalogueSnapshot {
         }
         let raw: Raw<'_> = serde_json::from_str(self.text().unwrap_or_default())?;
         Ok(raw.backups.into_iter().map(|record| serde_json::from_str(record.get()).ok()).collect())
+    }
+
+    /// The records as the rules read them, for somebody who is about to write.
+    ///
+    /// # Errors
+    /// The catalogue is damaged or newer.
+    pub fn views_to_write(&self) -> Result<Vec<RecordView<'_>>, Error> {
+        let (views, newer) = self.views_and_version()?;
+        match newer {
+            Some(version) => Err(Error::CatalogueNewer { path: self.path.clone(), version }),
+            None => Ok(views.into_iter().flatten().collect()),
+        }
     }
 
     /// The records to salvage from a file that may be damaged: every one that can still be read, up to

@@ -78,7 +78,17 @@ impl CatalogueText {
                 StoredRecord { id, text: raw.get().to_owned() }
             })
             .collect();
+        if !fields.iter().any(|(name, _)| name == "schema_version") {
+            // The older shape had none; what is written now is of this version.
+            fields.splice(0..0, Self::default().fields);
+        }
         Ok(Self { fields, records })
+    }
+
+    /// The version that the file says it is of.
+    pub fn version(&self) -> Option<Value> {
+        let (_, version) = self.fields.iter().find(|(name, _)| name == "schema_version")?;
+        serde_json::from_str(version.get()).ok()
     }
 
     /// The record's text, if there is one of that id.

@@ -70,8 +70,7 @@ impl<'a> Store<'a> {
         run: &Run,
     ) -> Result<HashSet<Second>, Error> {
         let snapshot = self.catalogue.read()?;
-        self.catalogue.check_writable()?;
-        let (views, _) = snapshot.views()?;
+        let views = snapshot.views_to_write()?;
         let known: BTreeSet<&str> = views.iter().map(crate::catalogue::RecordView::id).collect();
         let seconds =
             known.iter().filter_map(|id| BackupId::parse(id).ok()).map(|id| id.second()).collect();
