@@ -19,6 +19,8 @@ use crate::storage;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 8;
+/// How long a used token is remembered after it expired: thirty days.
+const FORGET_AFTER_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// What a yes is bound to, part by part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,38 +119,44 @@ impl Confirmations {
         if now.timestamp() >= expires {
             return Err(invalid("it has expired"));
         }
-        if self.read_used()?.iter().any(|(_, used)| used == nonce) {
+        if self.used.join(format!("{expires}.{nonce}")).exists() {
             return Err(invalid("it was used before"));
         }
         Ok(CheckedToken { expires, nonce: nonce.to_owned() })
     }
 
-    /// Records that a token was used, before what it allows is done. The caller holds the location's lock
-    /// since before the check.
+    /// Records that a token was used, before what it allows is done: as an empty file, which is created
+    /// once and needs no room on a full disk.
     ///
     /// # Errors
-    /// It cannot be recorded; what the token allows must then not be done.
-    pub fn use_up(&self, token: &CheckedToken, run: &crate::run::Run) -> Result<(), Error> {
-        let mut used = self.read_used()?;
-        used.retain(|(expires, _)| *expires > run.now.timestamp());
-        used.push((token.expires, token.nonce.clone()));
-        storage::replace_file(&self.used, &run.id, |out| {
-            used.iter().try_for_each(|(expires, nonce)| writeln!(out, "{expires}.{nonce}"))
-        })
-        .map_err(|error| Error::storage("write", &self.used, error))
+    /// It was used before, or that cannot be recorded; what it allows must then not be done.
+    pub fn use_up(&self, token: &CheckedToken, now: DateTime<Utc>) -> Result<(), Error> {
+        let failed = |error| Error::storage("write", &self.used, error);
+        storage::create_folder(&self.used).map_err(failed)?;
+        let path = self.used.join(format!("{}.{}", token.expires, token.nonce));
+        match storage::create_new(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Error::ConfirmationInvalid { reason: "it was used before" });
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        storage::sync_folder(&self.used).map_err(failed)?;
+        self.forget_expired(now);
+        Ok(())
     }
 
-    fn read_used(&self) -> Result<Vec<(i64, String)>, Error> {
-        let text = match std::fs::read_to_string(&self.used) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::storage("read", &self.used, error)),
-        };
-        let entries = text.lines().filter_map(|line| {
-            let (expires, nonce) = line.split_once('.')?;
-            Some((expires.parse().ok()?, nonce.to_owned()))
-        });
-        Ok(entries.collect())
+    /// Tokens that expired long ago: a clock that jumped back must not make one good again.
+    fn forget_expired(&self, now: DateTime<Utc>) {
+        let long_ago = now.timestamp() - FORGET_AFTER_SECONDS;
+        for entry in std::fs::read_dir(&self.used).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let expires = name.split('.').next().and_then(|seconds| seconds.parse::<i64>().ok());
+            if expires.is_some_and(|expires| expires < long_ago) {
+                // One that stays is only an empty file too many.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn mac(&self, expires: i64, nonce: &str, bound: &Bound) -> Result<Hmac<Sha256>, Error> {

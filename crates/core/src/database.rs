@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// A database that can be dumped, by engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,14 +57,14 @@ impl DatabaseTarget {
 }
 
 /// A database's URL by engine, its path not yet looked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ParsedUrl {
     /// A SQLite file, as the URL spells its path.
     Sqlite {
         /// The path, relative to a folder that Prisma's version decides, or absolute.
         path: String,
         /// The values after `?`: nothing that SQLite needs, so anything may hide there.
-        query_values: Vec<String>,
+        query_values: Vec<Secret>,
     },
     /// A server of a known engine.
     Server {
@@ -72,9 +73,9 @@ pub enum ParsedUrl {
         /// The host, empty for a socket.
         host: String,
         /// The password as written.
-        password: Option<String>,
-        /// The values after `?`.
-        query_values: Vec<String>,
+        password: Option<Secret>,
+        /// The values after `?` that nobody knows to be harmless.
+        query_values: Vec<Secret>,
     },
 }
 
@@ -83,9 +84,9 @@ impl ParsedUrl {
     pub fn secrets(&self) -> Vec<&str> {
         let (password, query) = match self {
             Self::Sqlite { query_values, .. } => (None, query_values),
-            Self::Server { password, query_values, .. } => (password.as_deref(), query_values),
+            Self::Server { password, query_values, .. } => (password.as_ref(), query_values),
         };
-        password.into_iter().chain(query.iter().map(String::as_str)).collect()
+        password.into_iter().chain(query).map(Secret::expose_secret).collect()
     }
 
     /// Whether the database is on this machine: a file, a socket or loopback.
@@ -130,6 +131,22 @@ impl ParsedUrl {
     }
 }
 
+/// Parameters of Prisma, SQLite and libpq whose values are ordinary words; anything else may be a secret.
+const HARMLESS_PARAMETERS: [&str; 12] = [
+    "cache",
+    "connect_timeout",
+    "connection_limit",
+    "host",
+    "mode",
+    "pgbouncer",
+    "pool_timeout",
+    "schema",
+    "socket_timeout",
+    "sslaccept",
+    "sslmode",
+    "statement_cache_size",
+];
+
 fn sqlite(rest: &str) -> Result<ParsedUrl, Error> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     if path.is_empty() || path.starts_with(":memory:") {
@@ -139,7 +156,9 @@ fn sqlite(rest: &str) -> Result<ParsedUrl, Error> {
     }
     let query_values = query
         .split('&')
-        .map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value).to_owned())
+        .map(|pair| pair.split_once('=').unwrap_or(("", pair)))
+        .filter(|(name, _)| !HARMLESS_PARAMETERS.contains(name))
+        .map(|(_, value)| Secret::new(value.to_owned()))
         .collect();
     Ok(ParsedUrl::Sqlite { path: path.to_owned(), query_values })
 }
@@ -154,8 +173,12 @@ fn server(scheme: &'static str, url: &str) -> Result<ParsedUrl, Error> {
     Ok(ParsedUrl::Server {
         scheme,
         host: url.host_str().unwrap_or_default().to_owned(),
-        password: url.password().map(str::to_owned),
-        query_values: url.query_pairs().map(|(_, value)| value.into_owned()).collect(),
+        password: url.password().map(|password| Secret::new(password.to_owned())),
+        query_values: url
+            .query_pairs()
+            .filter(|(name, _)| !HARMLESS_PARAMETERS.contains(&name.as_ref()))
+            .map(|(_, value)| Secret::new(value.into_owned()))
+            .collect(),
     })
 }
 

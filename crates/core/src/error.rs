@@ -30,6 +30,8 @@ pub enum Error {
         format: &'static str,
         /// What exists.
         available: &'static str,
+        /// The one to use instead.
+        instead: &'static str,
     },
     /// This database cannot be written in this format.
     #[error("this database does not fit the {format} format: {detail}")]

@@ -37,7 +37,7 @@ pub use handler::{
 };
 pub use host::Host;
 pub use interrupt::{Interrupt, Signal};
-pub use operations::{perform, refuse};
+pub use operations::{fault, perform, refuse};
 pub use progress::{Completion, Happening, Progress, Step};
 pub use project::Surroundings;
 pub use records::{Manifest, Migrations, Note};

@@ -59,7 +59,10 @@ impl FileLock {
                 Ok(()) if !storage::is_still_named(&file, path).map_err(failed)? => continue,
                 Ok(()) => {
                     let mut lock = Self { file, path: path.to_path_buf() };
-                    lock.sign(purpose, run).map_err(failed)?;
+                    // Who holds it is said where there is room for it; a full disk must not stop a removal.
+                    if let Err(error) = lock.sign(purpose, run) {
+                        tracing::debug!(path = %path.display(), %error, "lock left unsigned");
+                    }
                     return Ok(Some(lock));
                 }
                 Err(TryLockError::WouldBlock) => {}
@@ -147,6 +150,18 @@ fn machine_folder() -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
+/// A database in the hands of one run; its lock's file goes with the guard.
+#[derive(Debug)]
+pub struct DatabaseLock(Option<FileLock>);
+
+impl Drop for DatabaseLock {
+    fn drop(&mut self) {
+        if let Some(lock) = self.0.take() {
+            lock.release_and_remove();
+        }
+    }
+}
+
 /// One create or restore per database at a time.
 ///
 /// # Errors
@@ -155,10 +170,10 @@ pub async fn database_lock(
     identity: &str,
     patience: Duration,
     run: &Run,
-) -> Result<FileLock, Error> {
+) -> Result<DatabaseLock, Error> {
     let path = machine_folder()?.join(format!("database-{identity}.lock"));
     match FileLock::acquire(&path, patience, None, run).await? {
-        Some(lock) => Ok(lock),
+        Some(lock) => Ok(DatabaseLock(Some(lock))),
         None => Err(Error::BackupInProgress { run_id: holder(&path).map(|holder| holder.run_id) }),
     }
 }

@@ -13,6 +13,10 @@ use crate::size::{GIB, MIB, whole_available, whole_need};
 
 /// A longer request is not repeated in an answer.
 const LONGEST_NEXT_REQUEST: usize = 8_000;
+/// A longer finding is cut.
+const LONGEST_FINDING: usize = 1_000;
+/// More names are not listed.
+const MOST_KNOWN: usize = 50;
 /// Longer words of a tool are cut.
 const LONGEST_TOOL_OUTPUT: usize = 4_000;
 
@@ -47,6 +51,18 @@ impl FailureContext<'_> {
 
     fn location(&self) -> &str {
         self.location.as_deref().unwrap_or(".fractary/plugins/faber-db/backups")
+    }
+
+    /// A request for another operation on the same project.
+    fn request_for(&self, operation: &str) -> Value {
+        let folder = self.request.as_ref().and_then(|request| {
+            let inside = request.pointer("/parameters/working_directory");
+            request.get("working_directory").or(inside).cloned()
+        });
+        match folder {
+            Some(folder) => json!({"operation": operation, "working_directory": folder}),
+            None => json!({"operation": operation}),
+        }
     }
 
     /// The request with one parameter set.
@@ -199,7 +215,7 @@ fn facts(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
         },
         Error::EnvironmentNotFound { known, .. }
         | Error::Request(RequestFault::UnknownParameter { known, .. }) => {
-            ErrorFacts { known: Some(known.clone()), ..none }
+            ErrorFacts { known: Some(known.iter().take(MOST_KNOWN).cloned().collect()), ..none }
         }
         Error::ConfigNotFound { expected: path }
         | Error::ConfigInvalid { path, .. }
@@ -229,7 +245,7 @@ fn verification_facts(failure: &VerificationFailure) -> ErrorFacts {
         file_readable: Some(failure.readable),
         expected_size_min_bytes: Some(failure.expected_minimum),
         actual_size_bytes: Some(failure.actual),
-        finding: Some(failure.finding.clone()),
+        finding: Some(cut(&failure.finding, LONGEST_FINDING)),
         ..ErrorFacts::default()
     }
 }
@@ -259,9 +275,8 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
             format!("Correct parameters.{parameter} and send the request again"),
             "Send {\"operation\":\"describe\"} for the parameters of every operation".to_owned(),
         ]),
-        Error::FormatUnavailable { available, .. } => {
-            let first = available.split([' ', ',']).next().unwrap_or_default();
-            let next = context.request_with("format", first.into());
+        Error::FormatUnavailable { available, instead, .. } => {
+            let next = context.request_with("format", (*instead).into());
             (vec![format!("Send the request with one of these formats: {available}")], next)
         }
         Error::FormatUnsuitable { .. } => (
@@ -318,7 +333,7 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
                 "List the backups that exist and send one of their ids".to_owned(),
                 "If backups.json was lost or edited, send {\"operation\":\"rebuild-catalogue\"}".to_owned(),
             ],
-            Some(json!({"operation": "list-backups"})),
+            Some(context.request_for("list-backups")),
         ),
         Error::BackupInProgress { .. } => (
             vec![
@@ -342,7 +357,7 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
                 format!("Build it anew from the manifests; {} is kept", context.shown(path)),
                 "The backups themselves are untouched".to_owned(),
             ],
-            Some(json!({"operation": "rebuild-catalogue"})),
+            Some(context.request_for("rebuild-catalogue")),
         ),
         Error::CatalogueNewer { .. } => say([
             "Use the newer version of backup-manager that wrote it".to_owned(),
@@ -393,7 +408,10 @@ fn environment_advice(given: &str, known: &[String], context: &FailureContext<'_
     let nearest = backup_protocol::nearest(given, known.iter().map(String::as_str));
     let mut suggestions: Vec<String> =
         nearest.iter().map(|name| format!("Did you mean {name}?")).collect();
-    suggestions.push(format!("Send one of the configured environments: {}", known.join(", ")));
+    suggestions.push(format!(
+        "Send one of the configured environments: {}",
+        known.iter().take(MOST_KNOWN).cloned().collect::<Vec<_>>().join(", ")
+    ));
     suggestions
         .push("Or add it to \"environments\" in .fractary/plugins/faber-db/config.json".to_owned());
     let next = nearest.and_then(|name| context.request_with("environment", name.into()));

@@ -24,7 +24,9 @@ impl Redactor {
     /// Learns a secret, in the form it was written in and percent-decoded.
     pub fn learn(&mut self, value: &str) {
         let decoded = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
-        for form in [value.to_owned(), decoded] {
+        // A label becomes part of an id, in which only letters, digits and hyphens are left of it.
+        let slug = crate::backup_id::suffix(Some(&decoded), None).unwrap_or_default();
+        for form in [value.to_owned(), decoded, slug] {
             let known = self.secrets.iter().any(|secret| secret.expose_secret() == form);
             if form.len() >= SHORTEST_SECRET && !OPEN_SECRETS.contains(&form.as_str()) && !known {
                 self.secrets.push(Secret::new(form));
@@ -32,6 +34,19 @@ impl Redactor {
         }
         // The longest first, so that a secret within a secret leaves no rest.
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
+    }
+
+    /// Learns the password in a URL's authority, whatever its scheme: `scheme://user:password@host`.
+    pub fn learn_url(&mut self, url: &str) {
+        let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        let password = authority
+            .rsplit_once('@')
+            .and_then(|(user, _)| user.split_once(':'))
+            .map(|(_, password)| password);
+        if let Some(password) = password {
+            self.learn(password);
+        }
     }
 
     /// Whether the text holds a known secret or looks like a credential.
@@ -77,7 +92,17 @@ fn mask_url_credentials(text: &str) -> String {
 
 /// `password=…` and its kin → `password=***`.
 fn mask_assignments(text: &str) -> String {
-    const NAMES: [&str; 4] = ["password=", "passwd=", "pwd=", "sslpassword="];
+    const NAMES: [&str; 9] = [
+        "password=",
+        "passwd=",
+        "pwd=",
+        "sslpassword=",
+        "api_key=",
+        "apikey=",
+        "token=",
+        "secret=",
+        "key=",
+    ];
     let lower = text.to_ascii_lowercase();
     let mut cleaned = String::with_capacity(text.len());
     let mut position = 0;

@@ -31,6 +31,12 @@ impl Run {
         self.progress.report(Happening::Step(step));
     }
 
+    /// The run past its point of no return: it finishes what it began, whatever signal comes.
+    #[must_use]
+    pub fn committed(&self) -> Self {
+        Self { interrupt: Interrupt::default(), ..self.clone() }
+    }
+
     /// Seconds since the run began, to the millisecond.
     pub fn seconds(&self) -> f64 {
         let milliseconds = self.started.elapsed().as_millis();

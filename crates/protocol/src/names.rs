@@ -164,6 +164,33 @@ impl fmt::Display for OperationName {
     }
 }
 
+/// Operations that the design names and this version does not have: nobody misspelt them.
+const LATER_OPERATIONS: [&str; 9] = [
+    "restore-backup",
+    "restore",
+    "cleanup-backups",
+    "cleanup",
+    "pin-backup",
+    "unpin-backup",
+    "guard",
+    "backup-status",
+    "cancel-backup",
+];
+
+/// The operation that a misspelt name means, where that is beyond doubt: two slips at most, never to
+/// something that destroys, and never from the name of another operation.
+pub fn nearest_operation(
+    given: &str,
+    known: impl IntoIterator<Item = &'static str>,
+) -> Option<&'static str> {
+    const MOST_SLIPS: usize = 2;
+    let nearest = nearest(given, known)?;
+    let slips = strsim::damerau_levenshtein(&given.to_ascii_lowercase().replace('_', "-"), nearest);
+    let destroys = OperationName::from_spelling(nearest)
+        .is_some_and(|name| name.operation() == Operation::DeleteBackup);
+    (slips <= MOST_SLIPS && !destroys && !LATER_OPERATIONS.contains(&given)).then_some(nearest)
+}
+
 /// The known name that is closest to `given`, where one is close enough to be a slip of the hand:
 /// at most a third of the letters differ.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -199,6 +226,10 @@ mod tests {
         assert_eq!(nearest("creat-backup", operations()), Some("create-backup"));
         assert_eq!(nearest("list_backups", operations()), Some("list-backups"));
         assert_eq!(nearest("drop-everything", operations()), None);
+        assert_eq!(nearest_operation("creat-backup", operations()), Some("create-backup"));
+        assert_eq!(nearest_operation("release-backup", operations()), None);
+        assert_eq!(nearest_operation("delet-backup", operations()), None);
+        assert_eq!(nearest_operation("restore-backup", operations()), None);
         assert_eq!(nearest(&"x".repeat(100_000), operations()), None);
     }
 }

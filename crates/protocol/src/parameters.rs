@@ -389,10 +389,14 @@ pub struct HandlerListParameters {
     /// Only artifacts of this environment. Default: all environments.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub environment: Option<String>,
-    /// How many files one answer shows, from 1 to 500. Default: 20.
+    /// How many files one answer shows, from 1 to 500; fewer where the answer would grow beyond 25,000
+    /// characters. Default: 20.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(range(min = 1, max = 500))]
     pub limit: Option<u32>,
+    /// The `next_cursor` of the answer before. Default: from the start.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cursor: Option<String>,
     /// The project's folder. Default: `CLAUDE_DB_CWD`, else the current directory.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub working_directory: Option<String>,

@@ -19,7 +19,7 @@ use crate::parameters::{
 };
 use crate::{
     Command, IncomingRequest, MAX_LINE_BYTES, Operation, OperationName, Request, RequestId, Skill,
-    nearest,
+    names::nearest_operation, nearest,
 };
 
 /// Why a line is not a request.
@@ -182,7 +182,7 @@ fn unknown_operation(given: &str, skill: Skill) -> RequestFault {
     };
     RequestFault::UnknownOperation {
         given: shown(given),
-        nearest: nearest(given, known()),
+        nearest: nearest_operation(given, known()),
         known: known().collect(),
     }
 }

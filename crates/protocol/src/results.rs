@@ -277,6 +277,9 @@ pub struct DeleteBackupResult {
     pub freed_bytes: u64,
     /// Whether the artifact was there.
     pub artifact_existed: bool,
+    /// With `dry_run`: whether the real request would ask for a confirmation first.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub needs_confirmation: bool,
     /// True when nothing was removed because `dry_run` was sent.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub dry_run: bool,
@@ -295,14 +298,14 @@ pub struct RebuildCatalogueResult {
     pub from_manifests: u64,
     /// Of these, kept from the catalogue before: no manifest, but the artifact is there.
     pub from_old_catalogue: u64,
-    /// Ids of old records that were left out: neither a manifest nor an artifact. At most 100.
+    /// Ids of old records that were left out: neither a manifest nor an artifact. At most 30.
     pub dropped: Vec<String>,
     /// Where the catalogue before was kept; absent where there was none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept_as: Option<String>,
-    /// Files at the location that no manifest speaks of; they are left alone. At most 100.
+    /// Files at the location that no manifest speaks of; they are left alone. At most 30.
     pub foreign_files: Vec<String>,
-    /// Manifests and notes that could not be read, and why; they are left alone. At most 100.
+    /// Manifests and notes that could not be read, and why; they are left alone. At most 30.
     pub unreadable: Vec<String>,
     /// True when nothing was written because `dry_run` was sent.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
@@ -349,6 +352,9 @@ pub struct HandlerListResult {
     pub backups: Vec<BackupFile>,
     /// How many there are in all.
     pub total_count: u64,
+    /// Send it as `cursor` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_cursor: Option<String>,
 }
 
 /// The result of a handler's `verify-backup`.

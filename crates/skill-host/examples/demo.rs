@@ -30,7 +30,7 @@ fn main() -> Outcome<()> {
     host.ask(&json!({
         "id": 2,
         "operation": "verify-backup",
-        "parameters": { "backup_id": created["result"]["backup_id"] },
+        "parameters": { "backup_id": created.pointer("/result/backup_id") },
     }))?;
     title("list-backups: what the catalogue knows")?;
     host.ask(&json!({
@@ -95,8 +95,12 @@ impl Host {
         let envelope: Value =
             serde_json::from_str(&line).map_err(|error| format!("no envelope: {error}: {line}"))?;
         show("stdout ", &serde_json::to_string_pretty(&envelope)?)?;
-        if envelope["status"] != "success" {
-            return Err(format!("the request failed: {}", envelope["error"]).into());
+        if envelope.pointer("/status").and_then(Value::as_str) != Some("success") {
+            return Err(format!(
+                "the request failed: {}",
+                envelope.pointer("/error").unwrap_or(&Value::Null)
+            )
+            .into());
         }
         Ok(envelope)
     }

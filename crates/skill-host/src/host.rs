@@ -4,17 +4,16 @@ use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backup_core::{Host, Interrupt, Run, RunId, Surroundings};
 use backup_handlers::PrismaLocal;
-use backup_protocol::{
-    Answer, ErrorCode, IncomingRequest, Outcome, Rejected, RequestFault, read_request,
-};
+use backup_protocol::{Answer, IncomingRequest, Outcome, Rejected, RequestFault, read_request};
 use chrono::Utc;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::input::{self, Line};
+use crate::messages;
 use crate::output::Output;
 use crate::progress;
 use crate::signals;
@@ -22,8 +21,6 @@ use crate::signals;
 /// Exit status when every request succeeded, and when at least one did not.
 const ALL_SUCCEEDED: u8 = 0;
 const SOME_FAILED: u8 = 1;
-/// How often a waiting loop looks whether a signal came.
-const SIGNAL_POLL: Duration = Duration::from_millis(20);
 
 /// Serves stdin until its end, a signal, or the end of stdout.
 pub(crate) fn serve() -> ExitCode {
@@ -45,7 +42,7 @@ pub(crate) fn serve() -> ExitCode {
 
 async fn serve_lines() -> io::Result<u8> {
     let interrupt = Interrupt::default();
-    signals::watch(&interrupt)?;
+    let signalled = signals::watch(&interrupt)?;
     let current_directory = std::env::current_dir()?;
     let variable = |name: &str| std::env::var(name).ok();
     let host = Host {
@@ -58,16 +55,15 @@ async fn serve_lines() -> io::Result<u8> {
     let mut lines = read_lines();
     let mut output = Output::new();
     let mut status = ALL_SUCCEEDED;
-    while let Some(line) = next_line(&mut lines, &interrupt).await {
+    while let Some(line) = next_line(&mut lines, &signalled, &interrupt).await {
         let answer = match line? {
             Line::Whole(line) if input::is_blank(&line) => continue,
             Line::Whole(line) => answer_line(&host, &line, &interrupt).await,
             Line::TooLong => backup_core::refuse(Rejected::unreadable(RequestFault::LineTooLong)),
         };
-        if !matches!(answer.outcome, Outcome::Success { .. }) {
+        if !output.write(answer) {
             status = SOME_FAILED;
         }
-        output.write(answer);
         if output.is_closed() {
             break;
         }
@@ -78,15 +74,16 @@ async fn serve_lines() -> io::Result<u8> {
 /// The next line, or none at the end of the input or after a signal.
 async fn next_line(
     lines: &mut mpsc::Receiver<io::Result<Line>>,
+    signalled: &Notify,
     interrupt: &Interrupt,
 ) -> Option<io::Result<Line>> {
-    loop {
-        if interrupt.raised().is_some() {
-            return None;
-        }
-        if let Ok(line) = tokio::time::timeout(SIGNAL_POLL, lines.recv()).await {
-            return line;
-        }
+    if interrupt.raised().is_some() {
+        return None;
+    }
+    tokio::select! {
+        biased;
+        () = signalled.notified() => None,
+        line = lines.recv() => line,
     }
 }
 
@@ -108,12 +105,12 @@ fn read_lines() -> mpsc::Receiver<io::Result<Line>> {
 async fn answer_line(host: &Host<'_>, line: &[u8], interrupt: &Interrupt) -> Answer {
     let request = match read_request(line) {
         Ok(request) => request,
-        Err(rejected) => return backup_core::refuse(*rejected),
+        Err(rejected) => return refuse(*rejected),
     };
     let text = String::from_utf8_lossy(line);
     match new_run(&request, interrupt) {
         Ok(run) => backup_core::perform(host, &request, &text, &run).await,
-        Err(error) => without_run(&request, &error),
+        Err(error) => backup_core::fault(request.id, Some(request.operation.to_string()), error),
     }
 }
 
@@ -127,24 +124,11 @@ fn new_run(request: &IncomingRequest, interrupt: &Interrupt) -> Result<Run, back
     Ok(Run { id, now: Utc::now(), started: Instant::now(), interrupt: interrupt.clone(), progress })
 }
 
-/// The answer when not even a run could be begun.
-fn without_run(request: &IncomingRequest, error: &backup_core::Error) -> Answer {
-    Answer {
-        id: request.id.clone(),
-        operation: Some(request.operation.spelling().to_owned()),
-        environment: None,
-        outcome: Outcome::Error(Box::new(backup_protocol::Failure {
-            error: error.to_string(),
-            code: ErrorCode::Internal,
-            prisma_output: None,
-            result: None,
-            recovery: backup_protocol::Recovery {
-                suggestions: vec![
-                    "Check that the system gives random bytes, then send the request again"
-                        .to_owned(),
-                ],
-                next_request: None,
-            },
-        })),
+/// The answer to a line that is no request; people read of it too.
+fn refuse(rejected: Rejected) -> Answer {
+    let answer = backup_core::refuse(rejected);
+    if let Outcome::Error(failure) = &answer.outcome {
+        progress::say(&messages::failure(false, answer.environment.as_deref(), &failure.error));
     }
+    answer
 }

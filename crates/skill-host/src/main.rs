@@ -37,6 +37,7 @@ fn start_log() {
             .with_max_level(level)
             .with_writer(std::io::stderr)
             .with_ansi(false)
+            .log_internal_errors(false)
             .init();
     }
 }

@@ -2,9 +2,7 @@
 
 use std::io::{self, Write};
 
-use backup_protocol::{
-    Answer, Envelope, ErrorCode, Failure, MAX_ANSWER_CHARACTERS, Outcome, Recovery,
-};
+use backup_protocol::{Answer, Envelope, MAX_ANSWER_CHARACTERS, Outcome, RequestId};
 
 /// Writes envelopes; after stdout was closed it stays quiet, and what was begun is finished all the same.
 pub(crate) struct Output {
@@ -21,48 +19,37 @@ impl Output {
         self.closed
     }
 
-    /// Writes one envelope on one line and flushes it.
-    pub(crate) fn write(&mut self, answer: Answer) {
+    /// Writes one envelope on one line and flushes it. Says whether it is a success.
+    pub(crate) fn write(&mut self, answer: Answer) -> bool {
+        let (line, succeeded) = line_of(answer);
         if self.closed {
-            return;
+            return succeeded;
         }
-        let line = line_of(answer);
         let mut stdout = io::stdout().lock();
         if let Err(error) = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()) {
             tracing::debug!(%error, "stdout is closed");
             self.closed = true;
         }
+        succeeded
     }
 }
 
-fn line_of(answer: Answer) -> String {
+/// The envelope as a line, and whether it is a success.
+fn line_of(answer: Answer) -> (String, bool) {
     let (id, operation) = (answer.id.clone(), answer.operation.clone());
-    let failed = |detail: String| Answer {
-        id: id.clone(),
-        operation: operation.clone(),
-        environment: None,
-        outcome: Outcome::Error(Box::new(Failure {
-            error: format!("Internal error: {detail}"),
-            code: ErrorCode::Internal,
-            prisma_output: None,
-            result: None,
-            recovery: Recovery {
-                suggestions: vec!["Report this with the request that led to it".to_owned()],
-                next_request: None,
-            },
-        })),
-    };
-    let text = serde_json::to_string(&Envelope::from(answer));
-    let mut line = match text {
-        Ok(text) if text.chars().count() <= MAX_ANSWER_CHARACTERS => text,
-        Ok(_) => short(failed("the answer is too long".to_owned())),
-        Err(error) => short(failed(error.to_string())),
+    let succeeded = matches!(answer.outcome, Outcome::Success { .. });
+    let whole = serde_json::to_string(&Envelope::from(answer));
+    let (mut line, succeeded) = match whole {
+        Ok(text) if text.chars().count() <= MAX_ANSWER_CHARACTERS => (text, succeeded),
+        Ok(_) => (fault(id, operation, "the answer is too long"), false),
+        Err(error) => (fault(id, operation, &error.to_string()), false),
     };
     line.push('\n');
-    line
+    (line, succeeded)
 }
 
 /// An answer that is short by its making.
-fn short(answer: Answer) -> String {
+fn fault(id: Option<RequestId>, operation: Option<String>, detail: &str) -> String {
+    let answer = backup_core::fault(id, operation, detail);
     serde_json::to_string(&Envelope::from(answer)).unwrap_or_default()
 }

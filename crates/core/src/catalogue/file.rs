@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::text::{CatalogueHead, CatalogueViews};
-use super::{CATALOGUE_FILE, CATALOGUE_VERSION, CatalogueText, RecordView};
+use super::{CATALOGUE_FILE, CATALOGUE_VERSION, CatalogueText, RecordView, Salvaged};
 use crate::error::Error;
 use crate::locks::FileLock;
 use crate::run::Run;
@@ -39,11 +39,6 @@ impl CatalogueFile {
     /// The catalogue in a project's state folder.
     pub fn in_folder(state: &Path) -> Self {
         Self { path: state.join(CATALOGUE_FILE), lock: state.join(".locks/catalogue.lock") }
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Reads the catalogue; one that does not exist is empty.
@@ -86,26 +81,46 @@ impl CatalogueFile {
         Ok(CatalogueWriter { file: self.clone(), _lock: lock, catalogue })
     }
 
-    /// Takes the lock to write a catalogue anew, keeping a file that is there under another name.
+    /// Takes the lock, for somebody who writes the catalogue anew.
     ///
     /// # Errors
-    /// It is locked by another process, or newer.
-    pub async fn replace(
-        &self,
-        catalogue: CatalogueText,
-        run: &Run,
-    ) -> Result<(CatalogueWriter, Option<PathBuf>), Error> {
-        let lock = FileLock::acquire_short(&self.lock, run).await?;
-        let kept = if self.path.exists() {
-            let stamp = run.now.format("%Y%m%dT%H%M%S");
-            let kept = self.path.with_file_name(format!("backups.{stamp}.{}.json", run.id));
-            std::fs::hard_link(&self.path, &kept)
-                .map_err(|error| Error::storage("keep a copy at", &kept, error))?;
-            Some(kept)
-        } else {
-            None
-        };
-        Ok((CatalogueWriter { file: self.clone(), _lock: lock, catalogue }, kept))
+    /// It is locked by another process.
+    pub async fn lock(&self, run: &Run) -> Result<FileLock, Error> {
+        FileLock::acquire_short(&self.lock, run).await
+    }
+
+    /// The catalogue to be written in place of what is there, by the holder of the lock.
+    pub fn write(&self, lock: FileLock, catalogue: CatalogueText) -> CatalogueWriter {
+        CatalogueWriter { file: self.clone(), _lock: lock, catalogue }
+    }
+
+    /// Keeps a copy of the file under another name; none where there is no file.
+    ///
+    /// # Errors
+    /// It cannot be copied.
+    pub fn keep_copy(&self, run: &Run) -> Result<Option<PathBuf>, Error> {
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let stamp = run.now.format("%Y%m%dT%H%M%S");
+        let kept = self.path.with_file_name(format!("backups.{stamp}.{}.json", run.id));
+        let content = std::fs::read(&self.path);
+        content
+            .and_then(|content| storage::write_new_file(&kept, &content, &run.id))
+            .map_err(|error| Error::storage("keep a copy at", &kept, error))?;
+        Ok(Some(kept))
+    }
+
+    /// What can be salvaged from a file that may be damaged.
+    ///
+    /// # Errors
+    /// The file cannot be read at all.
+    pub fn salvage(&self) -> Result<Salvaged, Error> {
+        match std::fs::read(&self.path) {
+            Ok(bytes) => Ok(Salvaged::from_text(&String::from_utf8_lossy(&bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Salvaged::default()),
+            Err(error) => Err(Error::storage("read", &self.path, error)),
+        }
     }
 
     fn refuse_newer(&self, version: Option<&Value>) -> Result<(), Error> {
@@ -196,42 +211,6 @@ impl CatalogueSnapshot {
             None => Ok(views.into_iter().flatten().collect()),
         }
     }
-
-    /// The records to salvage from a file that may be damaged: every one that can still be read, up to
-    /// the damage, as its id, its path and its text.
-    pub fn salvage(&self) -> Vec<(String, String, String)> {
-        let Some(text) = self.text() else { return Vec::new() };
-        let Some(start) =
-            text.find("\"backups\"").and_then(|key| Some(key + text.get(key..)?.find('[')? + 1))
-        else {
-            return Vec::new();
-        };
-        let mut rest = text.get(start..).unwrap_or_default();
-        let mut records = Vec::new();
-        // Objects follow each other; after the damage there is no telling where the next one begins
-        // except by its opening brace.
-        while let Some(open) = rest.find('{') {
-            let candidate = rest.get(open..).unwrap_or_default();
-            let mut stream = serde_json::Deserializer::from_str(candidate)
-                .into_iter::<&serde_json::value::RawValue>();
-            let read = match stream.next() {
-                Some(Ok(raw)) => serde_json::from_str::<RecordView<'_>>(raw.get())
-                    .ok()
-                    .filter(|view| !view.id().is_empty())
-                    .map(|view| (view.id().to_owned(), view.file_path().to_owned(), raw.get())),
-                _ => None,
-            };
-            let consumed = match read {
-                Some((id, path, raw)) => {
-                    records.push((id, path, raw.to_owned()));
-                    raw.len()
-                }
-                None => 1,
-            };
-            rest = candidate.get(consumed..).unwrap_or_default();
-        }
-        records
-    }
 }
 
 impl CatalogueWriter {
@@ -281,9 +260,10 @@ mod tests {
         assert!(matches!(file.check_writable(), Err(Error::CatalogueDamaged { .. })));
         let snapshot = file.read().unwrap();
         assert!(snapshot.views().is_err());
-        let salvaged = snapshot.salvage();
-        assert_eq!(salvaged.len(), 1);
-        assert_eq!(salvaged[0].0, "backup-20250124-140000");
+        let salvaged = file.salvage().unwrap();
+        assert!(!salvaged.is_whole);
+        assert_eq!(salvaged.records.len(), 1);
+        assert_eq!(salvaged.records[0].0, "backup-20250124-140000");
     }
 
     #[test]

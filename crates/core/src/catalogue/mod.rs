@@ -5,10 +5,12 @@
 //! read and left as they are. A newer version is read, never rewritten; a damaged file is neither.
 
 mod file;
+mod salvage;
 mod text;
 mod view;
 
-pub use file::{CatalogueFile, CatalogueWriter};
+pub use file::CatalogueFile;
+pub use salvage::Salvaged;
 pub use text::CatalogueText;
 pub use view::RecordView;
 pub(crate) use view::read_time;
@@ -80,6 +82,9 @@ pub struct CatalogueRecord {
     /// The rows that are in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_total: Option<u64>,
+    /// How many notes the record takes into account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes_count: Option<u64>,
     /// The request's idempotency key and parameters, as digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<crate::records::Idempotency>,

@@ -96,6 +96,16 @@ impl CatalogueText {
         self.records.iter().find(|record| record.id == id).map(|record| record.text.as_str())
     }
 
+    /// The records' texts.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.records.iter().map(|record| record.text.as_str())
+    }
+
+    /// Everything but the records.
+    pub fn without_records(self) -> Self {
+        Self { records: Vec::new(), ..self }
+    }
+
     /// How many records there are.
     pub fn len(&self) -> usize {
         self.records.len()

@@ -47,6 +47,12 @@ pub struct RecordView<'a> {
     /// The database's size when the backup was made, in bytes.
     #[serde(default)]
     pub database_size_bytes: Option<u64>,
+    /// How many notes the record takes into account.
+    #[serde(default)]
+    pub notes_count: Option<usize>,
+    /// The artifact's checksum.
+    #[serde(borrow, default)]
+    pub sha256: Option<Cow<'a, str>>,
     #[serde(default)]
     compressed: Option<bool>,
     /// The idempotency key and parameters, as digests.

@@ -151,6 +151,11 @@ impl Configuration {
                 let detail = without_value(&error.inner().to_string());
                 Error::ConfigInvalid { path: path.to_path_buf(), place, detail }
             })?;
+        reader.end().map_err(|error| Error::ConfigInvalid {
+            path: path.to_path_buf(),
+            place: "the file".to_owned(),
+            detail: error.to_string(),
+        })?;
         configuration.check(path)?;
         Ok(configuration)
     }
@@ -164,6 +169,10 @@ impl Configuration {
         for (name, environment) in &self.environments {
             if let Err(error) = crate::environment::EnvironmentName::parse(name) {
                 return invalid("environments".to_owned(), &error.to_string());
+            }
+            if environment.connection_string_env.as_deref().is_some_and(|name| !is_variable(name)) {
+                let place = format!("environments.{name}.connection_string_env");
+                return invalid(place, "must be the name of a variable, not a URL");
             }
             if environment.backup_retention_days.is_some_and(|value| !days.contains(&value)) {
                 let place = format!("environments.{name}.backup_retention_days");
@@ -192,6 +201,13 @@ impl Configuration {
         }
         Ok(())
     }
+}
+
+/// Whether a text can be the name of an environment variable.
+pub(crate) fn is_variable(name: &str) -> bool {
+    let follows = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    begins && name.len() <= 255 && name.bytes().all(follows)
 }
 
 /// Serde's message without the value that it quotes: a secret may stand in the wrong place.

@@ -3,6 +3,8 @@
 
 use backup_protocol::{Confirmation, ConfirmationPlan, DeleteBackupParameters, DeleteBackupResult};
 
+use std::path::PathBuf;
+
 use super::Done;
 use super::find::{self, Found};
 use super::session::Session;
@@ -11,7 +13,6 @@ use crate::confirmation::{Bound, Confirmations};
 use crate::error::{ConfirmationRequest, Error};
 use crate::host::Host;
 use crate::progress::Step;
-use crate::project::Project;
 use crate::records::{MANIFEST_VERSION, Note, NoteKind};
 use crate::run::Run;
 use crate::size;
@@ -27,49 +28,73 @@ pub(super) async fn delete(
     let project = session.open_project(host)?;
     run.step(Step::ConfigurationLoaded);
     let store = Store::of(&project)?;
+    let live_databases = project.live_databases(&host.surroundings);
+    let owned = |found: &Found| owns_artifact(&store, found, &live_databases);
+    let environment = parameters.environment.as_deref();
+    let before = find::find(&store, &id, environment);
     if parameters.dry_run.unwrap_or_default() {
-        let found = find::find(&store, &id, parameters.environment.as_deref())?;
+        let found = before?;
         session.set_environment(found.folder.environment.as_str());
-        return planned(&project, &found);
+        return planned(&store, &found, owned(&found));
     }
-    store.catalogue.check_writable()?;
     let tidy = store.tidy(run).await?;
-    let found = find::find(&store, &id, parameters.environment.as_deref())?;
+    if let (true, Ok(found)) = (tidy.removed.contains(&id), before) {
+        // The yes was given to the request that began the removal.
+        session.set_environment(found.folder.environment.as_str());
+        return done(&store, &found, Some(found.size), true);
+    }
+    let found = find::find(&store, &id, environment)?;
     session.set_environment(found.folder.environment.as_str());
     confirm(&store, &found, parameters, run)?;
-    let freed = remove(&store, &found, (host.clock)(), run).await?;
+    let freed = remove(&store, &found, owned(&found), (host.clock)(), run).await?;
     drop(tidy);
-    let mut warnings = Vec::new();
-    if !found.owns_artifact(&store) {
-        warnings.push(format!(
-            "Only the record was removed: {} is not where backups are kept",
-            project.shown(&found.artifact)
-        ));
-    } else if freed.is_none() {
-        warnings.push(format!("The artifact was missing: {}", project.shown(&found.artifact)));
-    }
-    let result = DeleteBackupResult {
-        backup_id: id.to_string(),
-        file_path: project.shown(&found.artifact),
-        freed_bytes: freed.unwrap_or_default(),
-        artifact_existed: freed.is_some(),
-        dry_run: false,
-        warnings,
-    };
-    Done::new(&result, format!("Backup deleted: {id}"))
+    done(&store, &found, freed, owned(&found))
 }
 
-fn planned(project: &Project, found: &Found) -> Result<Done, Error> {
-    let existing = found.artifact.metadata().ok().map(|metadata| metadata.len());
+/// Whether the artifact's file goes with the backup: a manifest names its own artifact, but a record without
+/// one could name any file of the project, the live database among them.
+fn owns_artifact(store: &Store<'_>, found: &Found, live_databases: &[PathBuf]) -> bool {
+    found.record.is_some() || find::is_kept_here(store, &found.artifact, live_databases)
+}
+
+fn done(store: &Store<'_>, found: &Found, freed: Option<u64>, owned: bool) -> Result<Done, Error> {
     let result = DeleteBackupResult {
-        backup_id: found.id.to_string(),
-        file_path: project.shown(&found.artifact),
-        freed_bytes: existing.unwrap_or_default(),
-        artifact_existed: existing.is_some(),
+        freed_bytes: freed.unwrap_or_default(),
+        artifact_existed: freed.is_some(),
+        ..described(store, found, owned, freed.is_some())
+    };
+    Done::new(&result, format!("Backup deleted: {}", found.id))
+}
+
+fn planned(store: &Store<'_>, found: &Found, owned: bool) -> Result<Done, Error> {
+    let existing = found.artifact.metadata().ok().map(|metadata| metadata.len());
+    let last_good_backup = is_last_good(store, found)?;
+    let result = DeleteBackupResult {
+        freed_bytes: existing.filter(|_| owned).unwrap_or_default(),
         dry_run: true,
-        warnings: Vec::new(),
+        needs_confirmation: last_good_backup
+            || store.project.configuration.is_protected(&found.folder.environment),
+        ..described(store, found, owned, existing.is_some())
     };
     Done::new(&result, format!("Deletion planned: {}; nothing was removed", found.id))
+}
+
+fn described(store: &Store<'_>, found: &Found, owned: bool, existed: bool) -> DeleteBackupResult {
+    let path = store.project.shown(&found.artifact);
+    let warning = match (owned, existed) {
+        (false, _) => Some(format!("Only the record goes: {path} is not where backups are kept")),
+        (true, false) => Some(format!("The artifact was missing: {path}")),
+        (true, true) => None,
+    };
+    DeleteBackupResult {
+        backup_id: found.id.to_string(),
+        file_path: path,
+        freed_bytes: 0,
+        artifact_existed: existed,
+        needs_confirmation: false,
+        dry_run: false,
+        warnings: warning.into_iter().collect(),
+    }
 }
 
 /// Goes on where no yes is needed or the right one was sent, which it uses up.
@@ -101,7 +126,7 @@ fn confirm(
     ]);
     if let Some(Confirmation::Token(token)) = &parameters.confirm {
         let token = tokens.check(token, &bound, run.now)?;
-        return tokens.use_up(&token, run);
+        return tokens.use_up(&token, run.now);
     }
     let token = tokens.issue(&bound, run.now, configuration.approval_seconds())?;
     Err(Error::ConfirmationRequired(Box::new(ConfirmationRequest {
@@ -139,11 +164,38 @@ fn plan(found: &Found, last_good_backup: bool) -> ConfirmationPlan {
 async fn remove(
     store: &Store<'_>,
     found: &Found,
+    owned: bool,
     now: chrono::DateTime<chrono::Utc>,
     run: &Run,
 ) -> Result<Option<u64>, Error> {
     run.interrupt.check()?;
-    let note = Note {
+    // From the note on there is no way back: a signal is heard once the removal is done.
+    let run = &run.committed();
+    let mut freed = None;
+    if found.folder.path.is_dir() {
+        write_note(&found.folder, &found.id, &deleting(store, found, now, run), run)?;
+        if let Err(error) = store.record(&found.folder, &found.id, run).await {
+            tracing::info!(%error, "the record is not marked; it is removed in a moment");
+        }
+        let artifact = owned.then_some(found.artifact.as_path());
+        freed = storage::remove_backup_files(&found.folder, &found.id, artifact)?;
+    }
+    let mut writer = store.catalogue.edit(run).await?;
+    writer.catalogue.remove(found.id.as_str());
+    writer.commit(run)?;
+    remove_deleting_notes(&found.folder, &found.id)?;
+    Ok(freed)
+}
+
+fn deleting(
+    store: &Store<'_>,
+    found: &Found,
+    now: chrono::DateTime<chrono::Utc>,
+    run: &Run,
+) -> Note {
+    let in_folder = found.artifact.parent() == Some(found.folder.path.as_path());
+    let name = found.artifact.file_name().filter(|_| in_folder);
+    Note {
         note_version: MANIFEST_VERSION.to_owned(),
         backup_id: found.id.to_string(),
         kind: NoteKind::Deleting,
@@ -152,18 +204,7 @@ async fn remove(
         host: storage::host_name(),
         level: None,
         finding: None,
-        artifact: found
-            .artifact
-            .file_name()
-            .filter(|_| found.artifact.parent() == Some(found.folder.path.as_path()))
-            .map(|name| name.to_string_lossy().into_owned()),
-    };
-    write_note(&found.folder, &found.id, &note, run)?;
-    let artifact = found.owns_artifact(store).then_some(found.artifact.as_path());
-    let freed = storage::remove_backup_files(&found.folder, &found.id, artifact)?;
-    let mut writer = store.catalogue.edit(run).await?;
-    writer.catalogue.remove(found.id.as_str());
-    writer.commit(run)?;
-    remove_deleting_notes(&found.folder, &found.id)?;
-    Ok(freed)
+        artifact: name.map(|name| name.to_string_lossy().into_owned()),
+        project: Some(store.project.identity()),
+    }
 }

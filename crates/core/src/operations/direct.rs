@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backup_protocol::{
-    BackupFile, HandlerCreateParameters, HandlerCreateResult, HandlerDeleteParameters,
-    HandlerDeleteResult, HandlerListParameters, HandlerListResult, HandlerVerifyParameters,
-    HandlerVerifyResult, IntegrityCheck, VerificationResult, VerificationSummary,
+    BackupFile, CompressionChoice, Format, HandlerCreateParameters, HandlerCreateResult,
+    HandlerDeleteParameters, HandlerDeleteResult, HandlerListParameters, HandlerListResult,
+    HandlerVerifyParameters, HandlerVerifyResult, IntegrityCheck, VerificationResult,
+    VerificationSummary,
 };
 use chrono::{DateTime, Utc};
 
 use super::Done;
 use super::artifact::{self, ArtifactFiles};
 use super::create::compression;
-use super::find::{confined, form_by_name, is_kept_here};
+use super::find::{confined, form_by_name, is_kept_here, is_of_live_database};
+use super::list::{read_cursor, write_cursor};
 use super::session::{Session, check_range};
 use super::store::Store;
 use crate::backup_id::BackupId;
@@ -24,10 +26,11 @@ use crate::locks;
 use crate::progress::Step;
 use crate::run::Run;
 use crate::space::SpaceNeed;
-use crate::storage::{self, FileKind};
+use crate::storage::{self, EnvironmentFolder, FileKind};
 use crate::verification;
 
-const DEFAULT_WAIT_SECONDS: u32 = 30;
+/// What a listed file takes of an answer beside its path, in bytes.
+const BACKUP_FILE_BYTES: usize = 120;
 
 pub(super) async fn create(
     host: &Host<'_>,
@@ -45,17 +48,13 @@ pub(super) async fn create(
     session.refuse_secrets([("output_file", parameters.output_file.as_str())])?;
     environment.refuse_encryption()?;
     let handler = host.handler_for(&database.target);
-    let form = ArtifactForm {
-        format: parameters.format.unwrap_or_else(|| handler.default_format(&database.target)),
-        compression: compression(
-            parameters.compression.unwrap_or_else(|| environment.compression()),
-        ),
-    };
+    let form = form_of(parameters, environment.compression())?;
     handler.extension(&database.target, form)?;
     let store = Store::of(&project)?;
-    let output = output_path(&store, &parameters.output_file, form)?;
+    let live_databases = project.live_databases(&host.surroundings);
+    let output = output_path(&store, &parameters.output_file, form, &live_databases)?;
     let patience =
-        Duration::from_secs(parameters.wait_seconds.unwrap_or(DEFAULT_WAIT_SECONDS).into());
+        Duration::from_secs(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS).into());
     let lock = locks::database_lock(&database.target.machine_identity(), patience, run).await?;
     let facts = handler.inspect(&database.target, form, run).await?;
     let (folder, name) = split(&output);
@@ -106,6 +105,7 @@ pub(super) fn list(
     session: &mut Session,
 ) -> Result<Done, Error> {
     check_range("limit", parameters.limit, 1..=super::list::MOST)?;
+    let cursor = parameters.cursor.as_deref().map(read_cursor).transpose()?;
     let project = session.open_project(host)?;
     let store = Store::of(&project)?;
     let mut files: Vec<(DateTime<Utc>, PathBuf, u64)> = Vec::new();
@@ -132,17 +132,29 @@ pub(super) fn list(
     files.sort_by(|one, other| other.cmp(one));
     let total_count = files.len() as u64;
     let limit = usize::try_from(parameters.limit.unwrap_or(super::list::DEFAULT_LIMIT));
-    let backups: Vec<BackupFile> = files
+    let mut page = Vec::new();
+    let mut bytes = 0;
+    let mut next_cursor = None;
+    let mut remaining = files
         .into_iter()
-        .take(limit.unwrap_or(usize::MAX))
-        .map(|(modified_at, path, size_bytes)| BackupFile {
-            file_path: project.shown(&path),
-            size_bytes,
-            modified_at,
+        .filter(|file| {
+            cursor.as_ref().is_none_or(|(at, path)| {
+                (file.0, file.1.to_string_lossy().as_ref()) < (*at, path.as_str())
+            })
         })
-        .collect();
-    let message = format!("{} of {total_count} files", backups.len());
-    Done::new(&HandlerListResult { backups, total_count }, message)
+        .peekable();
+    while let Some((modified_at, path, size_bytes)) = remaining.next() {
+        let file = BackupFile { file_path: project.shown(&path), size_bytes, modified_at };
+        bytes += file.file_path.len() + BACKUP_FILE_BYTES;
+        page.push(file);
+        let full = page.len() >= limit.unwrap_or(usize::MAX) || bytes > super::list::PAGE_BYTES / 2;
+        if full && remaining.peek().is_some() {
+            next_cursor = Some(write_cursor(modified_at, &path.to_string_lossy()));
+            break;
+        }
+    }
+    let message = format!("{} of {total_count} files", page.len());
+    Done::new(&HandlerListResult { backups: page, total_count, next_cursor }, message)
 }
 
 pub(super) async fn verify(
@@ -194,21 +206,23 @@ pub(super) async fn delete(
     let project = session.open_project(host)?;
     let store = Store::of(&project)?;
     let (path, _) = artifact_path(&store, &parameters.file_path)?;
-    if !is_kept_here(&store, &path) {
+    let live_databases = project.live_databases(&host.surroundings);
+    if !is_kept_here(&store, &path, &live_databases) {
         // Elsewhere in the project a .sql or .sqlite file may be anything: a migration, the database.
         return Err(Error::InvalidParameter {
             parameter: "file_path",
             detail: "is not at the storage location; files elsewhere are left to you".to_owned(),
         });
     }
-    let lock = store.lock(run).await?;
+    // What a killed run completed is adopted first, and is then a backup like any other.
+    let tidy = store.tidy(run).await?;
     refuse_recorded(&store, &path)?;
     let metadata = path.symlink_metadata().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::BackupNotFound { given: project.shown(&path) },
         _ => Error::storage("read", &path, error),
     })?;
     storage::remove(&path)?;
-    drop(lock);
+    drop(tidy);
     let result = HandlerDeleteResult {
         file_path: project.shown(&path),
         freed_bytes: metadata.len(),
@@ -226,9 +240,17 @@ fn refuse_recorded(store: &Store<'_>, path: &Path) -> Result<(), Error> {
         .iter()
         .any(|view| resolved(&store.project.root.join(view.file_path())) == resolved(path));
     let (folder, name) = split(path);
-    let manifest = BackupId::from_file_name(&name)
-        .is_some_and(|(id, _)| folder.join(storage::manifest_name(&id)).exists());
-    if recorded || manifest {
+    let spoken_of = BackupId::from_file_name(&name).is_some_and(|(id, _)| {
+        let staged = |entry: &storage::FolderEntry| {
+            matches!(&entry.kind, FileKind::Partial(partial) if partial.id.as_ref() == Some(&id))
+        };
+        let folder = EnvironmentFolder::at(&folder);
+        folder.is_some_and(|folder| {
+            folder.manifest_path(&id).exists()
+                || folder.entries().is_ok_and(|entries| entries.iter().any(staged))
+        })
+    });
+    if recorded || spoken_of {
         return Err(Error::InvalidParameter {
             parameter: "file_path",
             detail: "is a recorded backup; send delete-backup with its backup_id to backup-manager"
@@ -238,21 +260,51 @@ fn refuse_recorded(store: &Store<'_>, path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// What the file is to be: its name says it, and the parameters must not say otherwise.
+fn form_of(
+    parameters: &HandlerCreateParameters,
+    default: CompressionChoice,
+) -> Result<ArtifactForm, Error> {
+    let invalid = |detail: &str| Error::InvalidParameter {
+        parameter: "output_file",
+        detail: detail.to_owned(),
+    };
+    let named = form_by_name(Path::new(&parameters.output_file))
+        .ok_or_else(|| invalid("must be named .sql (a text dump) or .sqlite (a database file)"))?;
+    let chosen = compression(parameters.compression.unwrap_or(default));
+    let compression = match (named.compression, parameters.compression) {
+        (Compression::None, _) => chosen,
+        (named, None) => named,
+        (named, Some(_)) if named == chosen => named,
+        _ => return Err(invalid("has the extension of another compression than is asked for")),
+    };
+    if parameters.format.is_some_and(|format| {
+        format != named.format && matches!(format, Format::Sql | Format::Custom)
+    }) {
+        return Err(invalid("has the extension of another format than is asked for"));
+    }
+    Ok(ArtifactForm { format: parameters.format.unwrap_or(named.format), compression })
+}
+
 /// Where the file goes: its name gains what its compression adds.
-fn output_path(store: &Store<'_>, output: &str, form: ArtifactForm) -> Result<PathBuf, Error> {
+fn output_path(
+    store: &Store<'_>,
+    output: &str,
+    form: ArtifactForm,
+    live_databases: &[PathBuf],
+) -> Result<PathBuf, Error> {
     let extension = form.compression.extension();
     let named = if output.ends_with(extension) {
         output.to_owned()
     } else {
         format!("{output}{extension}")
     };
-    let path =
-        confined(store, &named).filter(|path| !named.ends_with('/') && path.file_name().is_some());
-    let path = path.ok_or_else(|| Error::InvalidParameter {
+    let path = confined(store, &named).ok_or_else(|| Error::InvalidParameter {
         parameter: "output_file",
         detail: "must lie under the project or the storage location".to_owned(),
     })?;
-    if path.symlink_metadata().is_ok() { Err(taken()) } else { Ok(path) }
+    let exists = path.symlink_metadata().is_ok();
+    if exists || is_of_live_database(&path, live_databases) { Err(taken()) } else { Ok(path) }
 }
 
 fn taken() -> Error {

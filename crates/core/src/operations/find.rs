@@ -1,6 +1,6 @@
 //! Finding a backup by its id.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use backup_protocol::Format;
 
@@ -10,7 +10,7 @@ use crate::environment::EnvironmentName;
 use crate::error::Error;
 use crate::handler::{ArtifactForm, Compression};
 use crate::records::{Record, Standing};
-use crate::storage::EnvironmentFolder;
+use crate::storage::{self, EnvironmentFolder};
 
 /// A backup that was found: in the catalogue, at the location, or both.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub record: Option<Record>,
     pub artifact: PathBuf,
     pub size: u64,
+    /// The recorded checksum; none in records of the older shape.
+    pub sha256: Option<String>,
     pub standing: Standing,
 }
 
@@ -96,67 +98,55 @@ pub(super) fn find(
         let artifact = folder.path.join(&record.manifest.artifact.file_name);
         let size = record.manifest.artifact.size_bytes;
         let standing = record.standing();
-        return Ok(Found {
-            id: id.clone(),
-            folder,
-            record: Some(record),
-            artifact,
-            size,
-            standing,
-        });
+        let sha256 = Some(record.manifest.artifact.sha256.clone());
+        let record = Some(record);
+        return Ok(Found { id: id.clone(), folder, record, artifact, size, sha256, standing });
     }
     let (Some(view), Some(home)) = (view, home) else { return Err(not_found()) };
     let folder = store.location.folder(&home);
-    let artifact = recorded_artifact(store, view.file_path())?;
-    let notes = folder.notes(id, &folder.entries()?)?;
+    let notes = folder.notes(id, &folder.entries()?);
     Ok(Found {
         id: id.clone(),
         folder,
         record: None,
-        artifact,
+        artifact: store.project.root.join(view.file_path()),
         size: view.size_bytes.unwrap_or_default(),
+        sha256: view.sha256.as_deref().map(str::to_owned),
         standing: crate::records::standing(view.standing(), &notes),
     })
 }
 
-impl Found {
-    /// Whether the artifact's file may be removed with the backup: a manifest names its own artifact, but a
-    /// record without one could name any file of the project, the live database among them.
-    pub(super) fn owns_artifact(&self, store: &Store<'_>) -> bool {
-        self.record.is_some() || is_kept_here(store, &self.artifact)
-    }
+/// Whether a path leads to where backups are kept: directly into the folder of a configured environment, and
+/// to no live database. A location may be any folder, so being below it says too little.
+pub(super) fn is_kept_here(store: &Store<'_>, path: &Path, live_databases: &[PathBuf]) -> bool {
+    let path = storage::resolved(path);
+    let names = store.project.configuration.environments.keys();
+    let state = store.project.state_folder();
+    let roots = [store.location.root(), &state];
+    let kept = names.into_iter().any(|name| {
+        roots.into_iter().any(|root| path.parent() == Some(&storage::resolved(&root.join(name))))
+    });
+    kept && !is_of_live_database(&path, live_databases)
 }
 
-/// Whether a path leads to where backups are kept.
-pub(super) fn is_kept_here(store: &Store<'_>, path: &Path) -> bool {
-    let state = store.project.state_folder();
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    [store.location.root(), &state].into_iter().any(|root| {
-        let root = root.canonicalize().unwrap_or(root.to_path_buf());
-        folder.as_ref().is_some_and(|folder| folder.starts_with(&root))
+/// Whether a path is a live database or one of the files that SQLite keeps beside it.
+pub(super) fn is_of_live_database(path: &Path, live_databases: &[PathBuf]) -> bool {
+    let text = path.to_string_lossy();
+    live_databases.iter().any(|live| {
+        let live = live.to_string_lossy();
+        ["", "-wal", "-shm", "-journal"]
+            .iter()
+            .any(|companion| text.strip_suffix(companion) == Some(&live))
     })
 }
 
-/// A path from the catalogue is input: it must lead into the project or the storage location.
-fn recorded_artifact(store: &Store<'_>, path: &str) -> Result<PathBuf, Error> {
-    let outside = || Error::CatalogueDamaged {
-        path: store.catalogue.path().to_path_buf(),
-        detail: "a record's file_path leads out of the project and the storage location".to_owned(),
-    };
-    confined(store, path).ok_or_else(outside)
-}
-
-/// The path if it leads into the project or the storage location, links resolved.
+/// The path if it leads into the project or the storage location, links and `..` resolved.
 pub(super) fn confined(store: &Store<'_>, path: &str) -> Option<PathBuf> {
     let path = store.project.root.join(path);
-    if path.components().any(|part| part == Component::ParentDir) {
-        return None;
-    }
-    let location = store.location.root();
-    let roots =
-        [store.project.root.clone(), location.canonicalize().unwrap_or(location.to_path_buf())];
-    // The nearest folder that exists decides where a path with links leads.
-    let folder = path.parent()?.ancestors().find_map(|folder| folder.canonicalize().ok())?;
-    let inside = roots.iter().any(|root| folder.starts_with(root));
-    (inside && path.file_name().is_some()).then_some(path)
+    let name = path.file_name()?;
+    let folder = storage::resolved(path.parent()?);
+    let inside = [&store.project.root, store.location.root()]
+        .into_iter()
+        .any(|root| folder.starts_with(root));
+    inside.then(|| folder.join(name))
 }

@@ -1,5 +1,6 @@
 //! `list-backups`: reads the catalogue, never the folders, and never tidies.
 
+use std::collections::{BTreeMap, btree_map};
 use std::path::Path;
 
 use backup_protocol::{
@@ -9,9 +10,9 @@ use backup_protocol::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
+use super::Done;
 use super::session::{Session, check_range};
 use super::store::Store;
-use super::{Done, find};
 use crate::backup_id::BackupId;
 use crate::catalogue::RecordView;
 use crate::environment::EnvironmentName;
@@ -19,13 +20,14 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::records::RecordStatus;
 use crate::size;
+use crate::storage::FolderEntry;
 
 /// How many backups a page shows unless asked otherwise.
 pub(super) const DEFAULT_LIMIT: u32 = 20;
 /// How many a page shows at most.
 pub(super) const MOST: u32 = 500;
 /// What a page's backups may take of the answer, in bytes; the rest is for the envelope around them.
-const PAGE_BYTES: usize = MAX_ANSWER_CHARACTERS - 3_000;
+pub(super) const PAGE_BYTES: usize = MAX_ANSWER_CHARACTERS - 3_000;
 
 /// A place in the order of backups: by true time, then by id.
 type Place = (DateTime<Utc>, String);
@@ -121,9 +123,11 @@ fn page<'v>(
 ) -> Result<Page, Error> {
     let mut page = Page { backups: Vec::new(), next_cursor: None, warnings: Vec::new() };
     let mut bytes = 0;
+    let mut folders = BTreeMap::new();
     let mut last: Option<Place> = None;
     for (created_at, view) in views {
-        let mut shown = if detail { detailed(store, view)? } else { concise(store, view)? };
+        let mut shown =
+            if detail { detailed(store, view, &mut folders)? } else { concise(store, view)? };
         let mut length = json_length(&shown);
         if length > PAGE_BYTES {
             page.warnings.push(cut(&mut shown));
@@ -174,47 +178,78 @@ fn artifact_exists(store: &Store<'_>, view: &RecordView<'_>) -> bool {
 }
 
 /// The whole record: manifest and notes; for a record without a manifest what the catalogue has.
-fn detailed(store: &Store<'_>, view: &RecordView<'_>) -> Result<Map<String, Value>, Error> {
-    let found = BackupId::parse(view.id()).ok().and_then(|id| find::find(store, &id, None).ok());
-    let Some((record, found)) = found.and_then(|found| Some((found.record.clone()?, found))) else {
+fn detailed(
+    store: &Store<'_>,
+    view: &RecordView<'_>,
+    folders: &mut BTreeMap<String, Vec<FolderEntry>>,
+) -> Result<Map<String, Value>, Error> {
+    let environment = EnvironmentName::parse(view.environment()).ok();
+    let (Some(environment), Ok(id)) = (environment, BackupId::parse(view.id())) else {
         return concise(store, view);
     };
-    let mut detail = record.to_detail(&store.project.shown(&found.artifact))?;
-    detail.insert("verified".to_owned(), found.standing.is_verified().into());
-    detail.insert("file_exists".to_owned(), found.artifact.is_file().into());
+    let folder = store.location.folder(&environment);
+    // Read once a page, not once a backup.
+    let entries = match folders.entry(environment.to_string()) {
+        btree_map::Entry::Occupied(entries) => entries.into_mut(),
+        btree_map::Entry::Vacant(place) => place.insert(folder.entries()?),
+    };
+    let Ok(record) = folder.record(&id, entries) else { return concise(store, view) };
+    let artifact = folder.path.join(&record.manifest.artifact.file_name);
+    let mut detail = record.to_detail(&store.project.shown(&artifact))?;
+    detail.insert("verified".to_owned(), record.standing().is_verified().into());
+    detail.insert("file_exists".to_owned(), artifact.is_file().into());
     Ok(detail)
 }
 
-/// Cuts what can be long in one record, and says so.
+/// Cuts what is long in one record, and says so.
 fn cut(shown: &mut Map<String, Value>) -> String {
-    const KEPT: usize = 50;
-    if let Some(Value::Array(names)) =
-        shown.get_mut("migrations").and_then(|all| all.get_mut("migrations_list"))
-        && names.len() > KEPT
-    {
-        let left_out = names.len() - KEPT;
-        names.drain(..left_out);
-        names.insert(0, json!(format!("… {left_out} earlier migrations")));
-    }
-    let counts = shown.get("row_counts").and_then(Value::as_object).map_or(0, Map::len);
-    if counts > KEPT {
-        shown.insert("row_counts".to_owned(), json!(format!("{counts} tables: see the manifest")));
-    }
-    if let Some(Value::Array(notes)) = shown.get_mut("notes")
-        && notes.len() > KEPT
-    {
-        notes.drain(..notes.len() - KEPT);
-    }
-    let mut text = String::new();
-    if json_length(shown) > PAGE_BYTES {
-        for field in ["row_counts", "migrations", "notes", "warnings", "tags"] {
-            shown.shift_remove(field);
+    for (longest_list, longest_text) in [(50, 2_000), (10, 200)] {
+        for (name, value) in shown.iter_mut() {
+            shorten(name, value, longest_list, longest_text);
         }
-        text.push_str("; what is still too long is left out");
+        if json_length(shown) <= PAGE_BYTES {
+            break;
+        }
     }
-    format!(
-        "a record is too long for one answer: migrations_list, row_counts or notes are cut{text}"
-    )
+    while json_length(shown) > PAGE_BYTES {
+        let Some(last) = shown.keys().next_back().cloned() else { break };
+        shown.shift_remove(&last);
+    }
+    "a record is too long for one answer: its lists and texts are cut; the manifest has them whole"
+        .to_owned()
+}
+
+/// Keeps the newest of a list, the first of an object's fields and the beginning of a text.
+fn shorten(name: &str, value: &mut Value, longest_list: usize, longest_text: usize) {
+    match value {
+        Value::Array(values) => {
+            if values.len() > longest_list {
+                let left_out = values.len() - longest_list;
+                values.drain(..left_out);
+                if name == "migrations_list" {
+                    values.insert(0, json!(format!("… {left_out} earlier migrations")));
+                }
+            }
+            for value in values {
+                shorten(name, value, longest_list, longest_text);
+            }
+        }
+        Value::Object(fields) if fields.len() > longest_list => {
+            *value = json!(format!("{} entries", fields.len()));
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                shorten(name, value, longest_list, longest_text);
+            }
+        }
+        Value::String(text) => {
+            if let Some((end, _)) = text.char_indices().nth(longest_text) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 fn read_since(text: &str) -> Result<DateTime<Utc>, Error> {
@@ -224,11 +259,11 @@ fn read_since(text: &str) -> Result<DateTime<Utc>, Error> {
     })
 }
 
-fn write_cursor(time: DateTime<Utc>, id: &str) -> String {
+pub(super) fn write_cursor(time: DateTime<Utc>, id: &str) -> String {
     format!("{}_{id}", time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-fn read_cursor(text: &str) -> Result<Place, Error> {
+pub(super) fn read_cursor(text: &str) -> Result<Place, Error> {
     let parsed = text
         .split_once('_')
         .and_then(|(time, id)| Some((crate::catalogue::read_time(time)?, id.to_owned())));

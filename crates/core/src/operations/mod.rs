@@ -22,9 +22,13 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::progress::{Completion, Happening};
 use crate::recovery;
+use crate::redaction::Redactor;
 use crate::run::Run;
 
 use session::Session;
+
+/// How long another run on the same database is waited for unless the request says otherwise, in seconds.
+const DEFAULT_WAIT_SECONDS: u32 = 30;
 
 /// A request that ended well.
 struct Done {
@@ -43,6 +47,8 @@ impl Done {
 /// Does what a request asks for. `line` is the request as it was sent.
 pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run: &Run) -> Answer {
     let mut session = Session::new(request, line);
+    // Before anything is shown: what is secret must be known.
+    session.learn_secrets(host);
     run.progress.report(Happening::Started {
         operation: request.operation.operation(),
         environment: session.shown_environment(),
@@ -88,7 +94,7 @@ fn failed(error: &Error, session: &Session, run: &Run) -> Outcome {
 
 /// The answer to a line that was no request.
 pub fn refuse(rejected: Rejected) -> Answer {
-    let redactor = crate::redaction::Redactor::default();
+    let redactor = Redactor::default();
     let environment = rejected
         .environment
         .filter(|name| crate::environment::EnvironmentName::parse(name).is_ok());
@@ -104,6 +110,17 @@ pub fn refuse(rejected: Rejected) -> Answer {
         environment,
         outcome: Outcome::Error(Box::new(failure)),
     }
+}
+
+/// The answer where the program itself is at fault.
+pub fn fault(
+    id: Option<backup_protocol::RequestId>,
+    operation: Option<String>,
+    detail: impl std::fmt::Display,
+) -> Answer {
+    let context = recovery::FailureContext::default();
+    let failure = recovery::failure(&Error::internal(detail), &context, &Redactor::default());
+    Answer { id, operation, environment: None, outcome: Outcome::Error(Box::new(failure)) }
 }
 
 async fn dispatch(

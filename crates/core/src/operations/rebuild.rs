@@ -1,14 +1,15 @@
 //! `rebuild-catalogue`: `backups.json` anew from the manifests and notes, which are the truth.
 
+use std::collections::HashSet;
+
 use backup_protocol::{RebuildCatalogueParameters, RebuildCatalogueResult};
 use serde_json::{Map, Value};
 
 use super::Done;
-use super::find::confined;
 use super::session::Session;
 use super::store::Store;
 use crate::backup_id::BackupId;
-use crate::catalogue::CatalogueText;
+use crate::catalogue::{CatalogueText, Salvaged};
 use crate::error::Error;
 use crate::host::Host;
 use crate::progress::Step;
@@ -17,7 +18,9 @@ use crate::run::Run;
 use crate::storage;
 
 /// How many names of each kind one answer shows.
-const MOST_SHOWN: usize = 100;
+const MOST_SHOWN: usize = 30;
+/// The most characters of a name that are shown.
+const LONGEST_SHOWN: usize = 200;
 
 /// What the folders and the old catalogue give.
 #[derive(Default)]
@@ -38,7 +41,12 @@ pub(super) async fn rebuild(
     let store = Store::of(&project)?;
     refuse_newer(&store)?;
     let dry_run = parameters.dry_run.unwrap_or_default();
-    let lock = if dry_run { None } else { Some(store.lock(run).await?) };
+    let locks = if dry_run {
+        None
+    } else {
+        // Both before anything is read: what others record meanwhile must not be overwritten.
+        Some((store.lock(run).await?, store.catalogue.lock(run).await?))
+    };
     let mut gathered = gather(&store, dry_run)?;
     gathered.found.sort_by(|(one_time, one, _), (other_time, other, _)| {
         (one_time, one).cmp(&(other_time, other))
@@ -49,20 +57,21 @@ pub(super) async fn rebuild(
         from_old_catalogue: 0,
         dropped: Vec::new(),
         kept_as: None,
-        foreign_files: shortened(gathered.foreign),
-        unreadable: shortened(gathered.unreadable),
+        foreign_files: some(&gathered.foreign),
+        unreadable: some(&gathered.unreadable),
         dry_run,
     };
-    let catalogue = assemble(&store, gathered.found, &mut result)?;
+    let old = store.catalogue.salvage()?;
+    let catalogue = assemble(&store, gathered.found, &old, &mut result)?;
     result.records = catalogue.len() as u64;
-    if !dry_run {
+    if let Some((_location, lock)) = locks {
         run.interrupt.check()?;
         run.step(Step::RecordingMetadata);
-        let (writer, kept) = store.catalogue.replace(catalogue, run).await?;
-        result.kept_as = kept.map(|path| project.shown(&path));
-        writer.commit(run)?;
+        if !old.is_whole || !result.dropped.is_empty() {
+            result.kept_as = store.catalogue.keep_copy(run)?.map(|path| project.shown(&path));
+        }
+        store.catalogue.write(lock, catalogue).commit(run)?;
     }
-    drop(lock);
     let message = if dry_run {
         format!("Catalogue would have {} records; nothing was written", result.records)
     } else {
@@ -108,19 +117,24 @@ fn gather(store: &Store<'_>, dry_run: bool) -> Result<Gathered, Error> {
 fn assemble(
     store: &Store<'_>,
     found: Vec<(chrono::DateTime<chrono::Utc>, BackupId, Map<String, Value>)>,
+    old: &Salvaged,
     result: &mut RebuildCatalogueResult,
 ) -> Result<CatalogueText, Error> {
-    let old = store.catalogue.read().map(|snapshot| snapshot.salvage()).unwrap_or_default();
-    let mut catalogue = CatalogueText::default();
-    for (id, path, text) in &old {
-        if found.iter().any(|(_, known, _)| known.as_str() == id) {
+    let mut catalogue = old.empty.clone();
+    let with_manifest: HashSet<&str> = found.iter().map(|(_, id, _)| id.as_str()).collect();
+    let mut seen = HashSet::new();
+    for (id, path, text) in &old.records {
+        if !seen.insert(id.as_str()) {
+            continue;
+        }
+        if with_manifest.contains(id.as_str()) {
             // Renewed below; what this version does not know of it survives.
             catalogue.keep(id, text);
-        } else if confined(store, path).is_some_and(|path| path.is_file()) {
+        } else if store.project.root.join(path).is_file() {
             catalogue.keep(id, text);
             result.from_old_catalogue += 1;
         } else if result.dropped.len() < MOST_SHOWN {
-            result.dropped.push(id.clone());
+            result.dropped.push(shortened(id));
         }
     }
     for (_, id, entry) in found {
@@ -129,7 +143,10 @@ fn assemble(
     Ok(catalogue)
 }
 
-fn shortened(mut names: Vec<String>) -> Vec<String> {
-    names.truncate(MOST_SHOWN);
-    names
+fn some(names: &[String]) -> Vec<String> {
+    names.iter().take(MOST_SHOWN).map(|name| shortened(name)).collect()
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(LONGEST_SHOWN).collect()
 }

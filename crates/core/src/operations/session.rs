@@ -90,6 +90,17 @@ impl Session {
         Ok(project)
     }
 
+    /// Learns what is secret about the request's environment, as far as it can be found; what is wrong
+    /// with it is told later.
+    pub(super) fn learn_secrets(&mut self, host: &Host<'_>) {
+        let Some(environment) = self.environment.clone() else { return };
+        let project = Project::open(&host.surroundings, self.working_directory.as_deref());
+        let Ok(project) = project else { return };
+        if let Ok(environment) = project.environment(&environment) {
+            let _ = project.database(&host.surroundings, &environment, None, &mut self.redactor);
+        }
+    }
+
     /// Finds an environment's database.
     pub(super) fn resolve_database(
         &mut self,
@@ -98,6 +109,10 @@ impl Session {
         environment: &EnvironmentSettings<'_>,
         variable: Option<&str>,
     ) -> Result<ResolvedDatabase, Error> {
+        if variable.is_some_and(|name| !crate::configuration::is_variable(name)) {
+            let detail = "must be the name of a variable, not a URL".to_owned();
+            return Err(Error::InvalidParameter { parameter: "database_url_env", detail });
+        }
         self.variable = variable
             .map(str::to_owned)
             .or_else(|| environment.url_variable().ok().map(str::to_owned));

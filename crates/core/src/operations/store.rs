@@ -1,17 +1,17 @@
 //! A project's backups: their location and their catalogue, and the tidying that comes before a write.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use crate::backup_id::{BackupId, Second};
-use crate::catalogue::{CatalogueFile, CatalogueWriter};
+use crate::catalogue::{CatalogueFile, CatalogueText, RecordView};
 use crate::error::Error;
 use crate::locks::FileLock;
 use crate::project::Project;
-use crate::records::{Manifest, Note, NoteKind, Record};
+use crate::records::{self, Manifest, Note, NoteKind, NoteName, Record, Standing};
 use crate::run::Run;
-use crate::storage::{self, EnvironmentFolder, FileKind, Location, SweepReport};
+use crate::storage::{self, EnvironmentFolder, FileKind, FolderEntry, Location, SweepReport};
 
 /// How many names of foreign files one answer shows.
 const MOST_FOREIGN_SHOWN: usize = 5;
@@ -23,13 +23,22 @@ pub(super) struct Store<'a> {
     pub catalogue: CatalogueFile,
 }
 
-/// A store that is tidy and stays so: nobody else claims, sweeps or deletes while this is held.
+/// A store that is tidy and stays so: nobody else claims, sweeps, notes or deletes while this is held.
 pub(super) struct TidyStore {
     _lock: FileLock,
     /// Every environment's folder as it is now.
     pub folders: Vec<(EnvironmentFolder, SweepReport)>,
+    /// Backups whose removal was begun earlier and is finished now.
+    pub removed: BTreeSet<BackupId>,
     /// The seconds that ids of this project or location claim.
     taken: HashSet<Second>,
+}
+
+/// What tidying changes in the catalogue.
+#[derive(Default)]
+struct Reconciled {
+    put: Vec<(BackupId, Map<String, Value>)>,
+    removed: Vec<(EnvironmentFolder, BackupId)>,
 }
 
 impl<'a> Store<'a> {
@@ -39,14 +48,14 @@ impl<'a> Store<'a> {
         Ok(Self { project, location, catalogue })
     }
 
-    /// Takes the location's lock: for whoever claims an id, sweeps or deletes.
+    /// Takes the location's lock: for whoever claims an id, sweeps, notes or deletes.
     pub(super) async fn lock(&self, run: &Run) -> Result<FileLock, Error> {
         ignore_in_git(self.project, run)?;
         FileLock::acquire_short(&self.location.root().join(".backup-manager.lock"), run).await
     }
 
     /// Takes the lock and tidies: sweeps partials of dead writers, adopts what they completed, finishes
-    /// removals that were begun.
+    /// removals that were begun, brings records up to their notes.
     pub(super) async fn tidy(&self, run: &Run) -> Result<TidyStore, Error> {
         let lock = self.lock(run).await?;
         storage::sweep_partials(&self.project.state_folder())?;
@@ -55,76 +64,103 @@ impl<'a> Store<'a> {
             let report = storage::sweep(&folder)?;
             folders.push((folder, report));
         }
-        let mut taken = self.reconcile(&mut folders, run).await?;
+        let (mut taken, removed) = self.reconcile(&mut folders, run).await?;
         for (_, report) in &folders {
             let ids = report.entries.iter().filter_map(|entry| entry.kind.backup_id());
             taken.extend(ids.map(BackupId::second));
         }
-        Ok(TidyStore { _lock: lock, folders, taken })
+        Ok(TidyStore { _lock: lock, folders, removed, taken })
     }
 
-    /// Brings the catalogue in line with the folders. Says which seconds its records claim.
+    /// Brings the catalogue in line with the folders. Says which seconds its records claim, and which
+    /// removals were finished.
     async fn reconcile(
         &self,
         folders: &mut [(EnvironmentFolder, SweepReport)],
         run: &Run,
-    ) -> Result<HashSet<Second>, Error> {
+    ) -> Result<(HashSet<Second>, BTreeSet<BackupId>), Error> {
         let snapshot = self.catalogue.read()?;
         let views = snapshot.views_to_write()?;
-        let known: BTreeSet<&str> = views.iter().map(crate::catalogue::RecordView::id).collect();
-        let seconds =
-            known.iter().filter_map(|id| BackupId::parse(id).ok()).map(|id| id.second()).collect();
-        let mut adopted = Vec::new();
-        let mut removed = Vec::new();
+        let known: HashMap<&str, &RecordView<'_>> =
+            views.iter().map(|view| (view.id(), view)).collect();
+        let ids = known.keys().filter_map(|id| BackupId::parse(id).ok());
+        let seconds = ids.map(|id| id.second()).collect();
+        let mut reconciled = Reconciled::default();
         for (folder, report) in folders.iter_mut() {
-            for id in report.manifests.difference(&report.deletions) {
-                if !known.contains(id.as_str())
-                    && let Some(record) = self.adoptable(folder, report, id)
-                {
-                    adopted.push((id.clone(), self.catalogue_record(folder, &record)?));
-                }
-            }
+            self.refresh(folder, report, &known, &mut reconciled)?;
             for id in report.deletions.clone() {
-                if known.contains(id.as_str()) || self.is_ours(folder, &id) {
+                if known.contains_key(id.as_str()) || self.is_ours(folder, report, &id) {
                     finish_removal(folder, report, &id)?;
-                    removed.push((folder.clone(), id));
+                    reconciled.removed.push((folder.clone(), id));
                 }
             }
         }
-        if !adopted.is_empty() || !removed.is_empty() {
-            let mut writer = self.catalogue.edit(run).await?;
-            for (id, record) in adopted {
-                writer.catalogue.put(&id, record).map_err(Error::internal)?;
-            }
-            for (_, id) in &removed {
-                writer.catalogue.remove(id.as_str());
-            }
-            writer.commit(run)?;
-        }
-        for (folder, id) in removed {
-            remove_deleting_notes(&folder, &id)?;
-        }
-        Ok(seconds)
+        let removed = reconciled.removed.iter().map(|(_, id)| id.clone()).collect();
+        self.write(reconciled, run).await?;
+        Ok((seconds, removed))
     }
 
-    /// A backup that was completed and not recorded. One that cannot be read stays where it is and is
-    /// named by rebuild-catalogue.
-    fn adoptable(
+    /// Adopts what was completed and not recorded, and renews records that do not know all their notes.
+    fn refresh(
         &self,
         folder: &EnvironmentFolder,
         report: &SweepReport,
-        id: &BackupId,
-    ) -> Option<Record> {
-        let record = folder.record(id, &report.entries).ok()?;
-        let artifact = folder.path.join(&record.manifest.artifact.file_name);
-        let ours = self.location.is_of(&self.project.identity(), &record.manifest);
-        (ours && artifact.exists()).then_some(record)
+        known: &HashMap<&str, &RecordView<'_>>,
+        reconciled: &mut Reconciled,
+    ) -> Result<(), Error> {
+        let counts = count_notes(&report.entries);
+        let identity = self.project.identity();
+        for id in report.manifests.difference(&report.deletions) {
+            let counted = counts.get(id).copied().unwrap_or_default();
+            let view = known.get(id.as_str());
+            if view.is_some_and(|view| view.notes_count.unwrap_or_default() == counted) {
+                continue;
+            }
+            // What cannot be read stays where it is; rebuild-catalogue names it.
+            let Ok(record) = folder.record(id, &report.entries) else { continue };
+            let artifact = folder.path.join(&record.manifest.artifact.file_name);
+            let ours = self.location.is_of(&identity, &record.manifest);
+            if view.is_some() || (ours && artifact.exists()) {
+                reconciled.put.push((id.clone(), self.catalogue_record(folder, &record)?));
+            }
+        }
+        for (id, counted) in counts {
+            let bare = !report.manifests.contains(&id) && !report.deletions.contains(&id);
+            if let Some(view) = known.get(id.as_str()).filter(|_| bare)
+                && view.notes_count.unwrap_or_default() != counted
+            {
+                let notes = folder.notes(&id, &report.entries);
+                reconciled.put.push((id, verdict(view, &notes)));
+            }
+        }
+        Ok(())
     }
 
-    fn is_ours(&self, folder: &EnvironmentFolder, id: &BackupId) -> bool {
+    async fn write(&self, reconciled: Reconciled, run: &Run) -> Result<(), Error> {
+        if reconciled.put.is_empty() && reconciled.removed.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.catalogue.edit(&run.committed()).await?;
+        for (id, record) in reconciled.put {
+            writer.catalogue.put(&id, record).map_err(Error::internal)?;
+        }
+        for (_, id) in &reconciled.removed {
+            writer.catalogue.remove(id.as_str());
+        }
+        writer.commit(run)?;
+        reconciled.removed.iter().try_for_each(|(folder, id)| remove_deleting_notes(folder, id))
+    }
+
+    /// Whether a removal that was begun is this project's to finish.
+    fn is_ours(&self, folder: &EnvironmentFolder, report: &SweepReport, id: &BackupId) -> bool {
+        let identity = self.project.identity();
+        let noted = || {
+            let notes = folder.notes(id, &report.entries);
+            notes.iter().any(|note| note.project.as_deref() == Some(identity.as_str()))
+        };
         match Manifest::read(&folder.manifest_path(id)) {
-            Ok(manifest) => self.location.is_of(&self.project.identity(), &manifest),
-            Err(_) => self.location.is_inside_project(),
+            Ok(manifest) => self.location.is_of(&identity, &manifest),
+            Err(_) => self.location.is_inside_project() || noted(),
         }
     }
 
@@ -138,25 +174,24 @@ impl<'a> Store<'a> {
         record.to_catalogue(&self.project.shown(&path))
     }
 
-    /// Writes a note beside a backup, and its consequence into the catalogue.
-    pub(super) async fn add_note(
+    /// Puts what manifest and notes say of a backup now into the catalogue.
+    ///
+    /// # Errors
+    /// The catalogue cannot be written. A backup that is gone meanwhile is not recorded.
+    pub(super) async fn record(
         &self,
         folder: &EnvironmentFolder,
         id: &BackupId,
-        note: &Note,
         run: &Run,
     ) -> Result<(), Error> {
-        write_note(folder, id, note, run)?;
-        if note.kind == NoteKind::Deleting {
-            return Ok(());
-        }
-        let entries = folder.entries()?;
         let mut writer = self.catalogue.edit(run).await?;
-        if let Ok(record) = folder.record(id, &entries) {
+        let entries = folder.entries()?;
+        if folder.manifest_path(id).exists() {
+            let record = folder.record(id, &entries)?;
             let record = self.catalogue_record(folder, &record)?;
             writer.catalogue.put(id, record).map_err(Error::internal)?;
         } else {
-            put_verdict(&mut writer, id, note)?;
+            put_verdict(&mut writer.catalogue, folder, id, &entries)?;
         }
         writer.commit(run)
     }
@@ -190,50 +225,94 @@ impl TidyStore {
     }
 }
 
-/// Goes on with a removal that was begun.
+fn count_notes(entries: &[FolderEntry]) -> BTreeMap<BackupId, usize> {
+    let mut counts = BTreeMap::new();
+    for entry in entries {
+        if let FileKind::Note(id, _) = &entry.kind {
+            *counts.entry(id.clone()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// A record without a manifest keeps its own fields; only the verdict is renewed.
+fn put_verdict(
+    catalogue: &mut CatalogueText,
+    folder: &EnvironmentFolder,
+    id: &BackupId,
+    entries: &[FolderEntry],
+) -> Result<(), Error> {
+    let Some(text) = catalogue.text_of(id.as_str()) else { return Ok(()) };
+    let Ok(view) = serde_json::from_str::<RecordView<'_>>(text) else { return Ok(()) };
+    let verdict = verdict(&view, &folder.notes(id, entries));
+    catalogue.put(id, verdict).map_err(Error::internal)
+}
+
+/// What the notes say of a record without a manifest.
+fn verdict(view: &RecordView<'_>, notes: &[Note]) -> Map<String, Value> {
+    let Standing { status, level, verified_at } = records::standing(view.standing(), notes);
+    let passed = status != records::RecordStatus::Invalid;
+    let at = verified_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let verification = serde_json::json!({
+        "integrity_check": if passed { "passed" } else { "failed" },
+        "file_readable": passed,
+        "file_exists": true,
+        "verified_at": at,
+        "level": level,
+    });
+    Map::from_iter([
+        ("status".to_owned(), status.name().into()),
+        ("verification".to_owned(), verification),
+        ("notes_count".to_owned(), notes.len().into()),
+    ])
+}
+
+/// Goes on with a removal that was begun. Everything that is named like the backup goes, whether or not the
+/// note that began it can be read.
 fn finish_removal(
     folder: &EnvironmentFolder,
     report: &mut SweepReport,
     id: &BackupId,
 ) -> Result<(), Error> {
-    let notes = folder.notes(id, &report.entries)?;
-    let artifact = notes.iter().find_map(|note| note.artifact.clone());
-    let artifact = artifact.filter(|name| is_plain_name(name)).map(|name| folder.path.join(name));
-    storage::remove_backup_files(folder, id, artifact.as_deref())?;
+    let notes = folder.notes(id, &report.entries);
+    let artifacts = notes.iter().filter_map(|note| note.artifact.as_deref());
+    for name in artifacts.filter(|name| is_plain_name(name)) {
+        storage::remove(&folder.path.join(name))?;
+    }
+    for entry in report.entries.iter().filter(|entry| entry.kind == FileKind::Artifact(id.clone()))
+    {
+        storage::remove(&folder.path.join(&entry.name))?;
+    }
+    storage::remove_backup_files(folder, id, None)?;
     report.manifests.remove(id);
     report.entries.retain(|entry| entry.kind.backup_id() != Some(id));
     tracing::info!(backup = %id, "finished a removal that was begun");
     Ok(())
 }
 
-/// A record without a manifest keeps its own fields; only the verdict is renewed.
-fn put_verdict(writer: &mut CatalogueWriter, id: &BackupId, note: &Note) -> Result<(), Error> {
-    let Some(text) = writer.catalogue.text_of(id.as_str()) else { return Ok(()) };
-    let mut record: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    let passed = note.kind == NoteKind::Verified;
-    let verdict = serde_json::json!({
-        "integrity_check": if passed { "passed" } else { "failed" },
-        "file_readable": passed,
-        "file_exists": true,
-        "verified_at": note.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        "level": note.level,
-    });
-    record.insert("status".to_owned(), if passed { "valid" } else { "invalid" }.into());
-    record.insert("verification".to_owned(), verdict);
-    writer.catalogue.put(id, record).map_err(Error::internal)
-}
-
+/// Writes a note beside a backup, after those that are there. The caller holds the location's lock.
 pub(super) fn write_note(
     folder: &EnvironmentFolder,
     id: &BackupId,
     note: &Note,
     run: &Run,
 ) -> Result<(), Error> {
-    let name = crate::records::NoteName::new(note.at, note.kind, &run.id).file_name(id);
+    let entries = folder.entries()?;
+    let existing = entries.iter().filter_map(|entry| match &entry.kind {
+        FileKind::Note(of, name) if of == id => Some(name),
+        _ => None,
+    });
+    let name = NoteName::after(existing, note.at, note.kind, &run.id).file_name(id);
+    let path = folder.path.join(name);
     let text = serde_json::to_string_pretty(note).map_err(Error::internal)?;
-    folder.create()?;
-    storage::write_new_file(&folder.path.join(name), text.as_bytes(), &run.id)
-        .map_err(|error| Error::creating_in(&folder.path, error))
+    let failed = |error| Error::creating_in(&folder.path, error);
+    match storage::write_new_file(&path, text.as_bytes(), &run.id) {
+        // Its name says all that a removal needs, and a removal is what a full disk needs.
+        Err(error) if note.kind == NoteKind::Deleting && crate::error::is_disk_full(&error) => {
+            storage::write_new_file(&path, b"", &run.id).map_err(failed)
+        }
+        other => other.map_err(failed),
+    }
 }
 
 pub(super) fn remove_deleting_notes(
@@ -251,7 +330,7 @@ pub(super) fn remove_deleting_notes(
     Ok(())
 }
 
-pub(super) fn is_plain_name(name: &str) -> bool {
+fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
 }
 
@@ -272,7 +351,7 @@ fn ignore_in_git(project: &Project, run: &Run) -> Result<(), Error> {
 
 /// The newest verified backup of each environment, by time, then id.
 pub(super) fn newest_verified<'v>(
-    views: impl IntoIterator<Item = &'v crate::catalogue::RecordView<'v>>,
+    views: impl IntoIterator<Item = &'v RecordView<'v>>,
 ) -> BTreeMap<&'v str, &'v str> {
     let mut newest: BTreeMap<&str, (chrono::DateTime<chrono::Utc>, &str)> = BTreeMap::new();
     for view in views {

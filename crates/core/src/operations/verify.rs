@@ -10,12 +10,12 @@ use backup_protocol::{
 use super::Done;
 use super::find::{self, Found};
 use super::session::Session;
-use super::store::Store;
+use super::store::{Store, write_note};
 use crate::error::{Error, VerificationFailure};
 use crate::handler::{ArtifactForm, ArtifactToExamine, Depth, Examination};
 use crate::host::Host;
 use crate::progress::Step;
-use crate::records::{MANIFEST_VERSION, Note, NoteKind};
+use crate::records::{MANIFEST_VERSION, Note, NoteKind, RecordStatus};
 use crate::run::Run;
 use crate::storage::{self, PartialFile};
 use crate::verification;
@@ -34,6 +34,7 @@ pub(super) async fn verify(
     let found = find::find(&store, &id, parameters.environment.as_deref())?;
     session.set_environment(found.folder.environment.as_str());
     run.step(Step::VerifyingIntegrity);
+    check_reachable(&store, &found)?;
     let level = parameters.level.unwrap_or_default();
     let graded = examine_and_grade(host, &found, level, run).await?;
     let now = (host.clock)();
@@ -47,8 +48,9 @@ pub(super) async fn verify(
         level: graded.as_ref().ok().copied(),
         finding: graded.as_ref().err().map(|failure| failure.finding.clone()),
         artifact: None,
+        project: None,
     };
-    store.add_note(&found.folder, &id, &note, run).await?;
+    note_finding(&store, &found, &note, run).await?;
     let reached = graded.map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
     let result = VerifyBackupResult {
         backup_id: id.to_string(),
@@ -68,6 +70,37 @@ pub(super) async fn verify(
     Done::new(&result, format!("Backup verified: {id}"))
 }
 
+/// A folder that is not there is no proof that its files are gone: a disk may not be mounted.
+fn check_reachable(store: &Store<'_>, found: &Found) -> Result<(), Error> {
+    let folder = found.artifact.parent().unwrap_or(&found.folder.path);
+    if !folder.is_dir() || !found.folder.path.is_dir() {
+        let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Error::storage("reach", folder, gone));
+    }
+    if find::confined(store, &found.artifact.to_string_lossy()).is_none() {
+        let outside = "it lies outside of the project and of the storage location";
+        return Err(Error::storage("read", &found.artifact, std::io::Error::other(outside)));
+    }
+    Ok(())
+}
+
+/// Notes what was found, unless the backup was removed meanwhile.
+async fn note_finding(
+    store: &Store<'_>,
+    found: &Found,
+    note: &Note,
+    run: &Run,
+) -> Result<(), Error> {
+    let _lock = store.lock(run).await?;
+    let again = find::find(store, &found.id, Some(found.folder.environment.as_str()))?;
+    if again.standing.status == RecordStatus::Deleting {
+        return Err(Error::BackupNotFound { given: found.id.to_string() });
+    }
+    write_note(&found.folder, &found.id, note, run)?;
+    // The note is the truth; whatever comes now, its consequence is recorded.
+    store.record(&found.folder, &found.id, &run.committed()).await
+}
+
 /// Looks at the artifact as deep as the level asks. What could not be read for want of rights or a disk is
 /// an error, not a verdict on the backup.
 async fn examine_and_grade(
@@ -77,11 +110,6 @@ async fn examine_and_grade(
     run: &Run,
 ) -> Result<Result<Evidence, VerificationFailure>, Error> {
     if !found.artifact.is_file() {
-        // An unreachable folder is no proof that its files are gone.
-        if !found.folder.path.is_dir() && found.record.is_some() {
-            let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(Error::storage("read", &found.folder.path, gone));
-        }
         return Ok(Err(verification::missing(&found.artifact, found.size)));
     }
     let engine = found.record.as_ref().map(|record| record.manifest.database.engine.as_str());
@@ -143,9 +171,13 @@ fn grade(
 ) -> Result<Evidence, VerificationFailure> {
     if let Some(record) = &found.record {
         verification::grade_recorded(&found.artifact, &record.manifest.artifact, examination)?;
-        return Ok(verification::REACHED);
+        return Ok(match level {
+            // The same bytes say nothing new about a structure that a deeper look found wrong.
+            VerifyLevel::Quick => Evidence::Checksum,
+            VerifyLevel::Full => verification::REACHED,
+        });
     }
-    // A record of the older shape has no checksum: only its size and structure can be held against it.
+    // A record of the older shape has at most a size and a checksum to be held against.
     let failed = |finding: &str| VerificationFailure {
         file: found.artifact.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         expected_minimum: found.size,
@@ -156,10 +188,16 @@ fn grade(
     if found.size != 0 && found.size != examination.stored_bytes {
         return Err(failed("the size is not the recorded one"));
     }
-    match (&examination.flaw, level) {
-        (Some(flaw), _) => Err(failed(flaw)),
-        (None, VerifyLevel::Quick) => Ok(Evidence::ExitStatus),
-        (None, VerifyLevel::Full) if found.size != 0 => Ok(Evidence::PlausibleSize),
-        (None, VerifyLevel::Full) => Ok(Evidence::Complete),
+    if found.sha256.as_ref().is_some_and(|recorded| *recorded != examination.stored_sha256) {
+        return Err(failed("the checksum is not the recorded one"));
     }
+    if let Some(flaw) = &examination.flaw {
+        return Err(failed(flaw));
+    }
+    Ok(match (level, &found.sha256) {
+        (VerifyLevel::Quick, None) => Evidence::ExitStatus,
+        (VerifyLevel::Quick, Some(_)) => Evidence::Checksum,
+        (VerifyLevel::Full, None) => Evidence::Complete,
+        (VerifyLevel::Full, Some(_)) => verification::REACHED,
+    })
 }

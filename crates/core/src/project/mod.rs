@@ -110,6 +110,7 @@ impl Project {
             None => environment.url_variable()?,
         };
         let url = self.variable(surroundings, variable)?;
+        redactor.learn_url(url.expose_secret());
         let parsed = ParsedUrl::parse(url.expose_secret())?;
         for secret in parsed.secrets() {
             redactor.learn(secret);
@@ -133,6 +134,20 @@ impl Project {
                 what: format!("this version does not back up {scheme} servers"),
             }),
         }
+    }
+
+    /// The files of the configured environments' live databases, as far as they can be found.
+    pub fn live_databases(&self, surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
+        let names = self.configuration.environments.keys();
+        names
+            .filter_map(|name| {
+                let environment = self.environment(name).ok()?;
+                let mut redactor = Redactor::default();
+                let found = self.database(surroundings, &environment, None, &mut redactor).ok()?;
+                let DatabaseTarget::Sqlite(database) = found.target;
+                Some(database.path)
+            })
+            .collect()
     }
 
     fn variable(&self, surroundings: &Surroundings<'_>, variable: &str) -> Result<Secret, Error> {

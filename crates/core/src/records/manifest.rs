@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::MANIFEST_VERSION;
 use crate::error::Error;
 
+/// How many failed migrations an answer names.
+const MOST_SHOWN: usize = 20;
+
 /// A backup as it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
@@ -170,16 +173,13 @@ impl Manifest {
             return Err(damaged(error.to_string()));
         }
         let file_name = &manifest.artifact.file_name;
-        if !file_name.starts_with(&manifest.backup_id) || file_name.contains(['/', '\\']) {
+        let own = file_name
+            .strip_prefix(manifest.backup_id.as_str())
+            .is_some_and(|rest| rest.starts_with('.'));
+        if !own || file_name.contains(['/', '\\']) {
             return Err(damaged("artifact.file_name is not the backup's own".to_owned()));
         }
         Ok(manifest)
-    }
-
-    /// Whether retention leaves it alone whatever its age.
-    pub fn is_kept_by_name(&self) -> bool {
-        let kept = |word: &str| word == "manual" || word == "important";
-        self.label.as_deref().is_some_and(kept) || self.tags.iter().any(|tag| kept(tag))
     }
 
     /// How much is in the backup.
@@ -194,7 +194,7 @@ impl Migrations {
         MigrationSummary {
             applied_count: self.applied_count,
             last_migration: self.last_migration.clone(),
-            failed_migrations: self.failed_migrations.clone(),
+            failed_migrations: self.failed_migrations.iter().take(MOST_SHOWN).cloned().collect(),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use backup_protocol::Evidence;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,9 @@ pub struct Note {
     /// The artifact's file name, so that a removal can go on without the manifest; with `deleting`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub artifact: Option<String>,
+    /// The project's digest, likewise; with `deleting`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project: Option<String>,
 }
 
 /// A note's file name, taken apart.
@@ -91,6 +94,21 @@ impl NoteName {
         format!("{id}.note.{}.{}.{}.json", self.stamp, self.kind.name(), self.run)
     }
 
+    /// The name of a note that is written now, after the newest of those that are there: a clock that
+    /// jumped back must not put it before them.
+    pub fn after<'a>(
+        existing: impl IntoIterator<Item = &'a Self>,
+        now: DateTime<Utc>,
+        kind: NoteKind,
+        run: &RunId,
+    ) -> Self {
+        let newest = existing.into_iter().map(|name| name.stamp.as_str()).max();
+        let newest =
+            newest.and_then(|stamp| NaiveDateTime::parse_from_str(stamp, STAMP_FORMAT).ok());
+        let next = newest.map(|newest| newest.and_utc() + TimeDelta::milliseconds(1));
+        Self::new(next.map_or(now, |next| next.max(now)), kind, run)
+    }
+
     /// Takes the part of a file name after the id apart.
     pub fn parse(rest: &str) -> Option<Self> {
         let mut parts = rest.strip_prefix(".note.")?.strip_suffix(".json")?.split('.');
@@ -102,6 +120,23 @@ impl NoteName {
 }
 
 impl Note {
+    /// What a note's name alone says.
+    pub fn from_name(id: &BackupId, name: &NoteName) -> Self {
+        let at = NaiveDateTime::parse_from_str(&name.stamp, STAMP_FORMAT).unwrap_or_default();
+        Self {
+            note_version: super::MANIFEST_VERSION.to_owned(),
+            backup_id: id.to_string(),
+            kind: name.kind,
+            at: at.and_utc(),
+            run_id: name.run.clone(),
+            host: String::new(),
+            level: None,
+            finding: None,
+            artifact: None,
+            project: None,
+        }
+    }
+
     /// Reads a note.
     ///
     /// # Errors

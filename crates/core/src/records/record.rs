@@ -146,6 +146,7 @@ impl Record {
             "database_identity": manifest.database.identity,
             "database_size_bytes": manifest.database.size_bytes,
             "rows_total": manifest.row_totals().rows,
+            "notes_count": self.notes.len(),
             "idempotency": manifest.idempotency,
         });
         match record {
@@ -202,6 +203,7 @@ mod tests {
             level,
             finding: None,
             artifact: None,
+            project: None,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::backup_id::BackupId;
 use crate::environment::EnvironmentName;
 use crate::error::Error;
 use crate::project::Project;
-use crate::records::{Manifest, Note, Record};
+use crate::records::{Manifest, Note, NoteName, Record};
 
 /// A local folder for artifacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +61,11 @@ impl Location {
             if location.is_empty() {
                 return Err(invalid("backup.storage_location", "is empty".to_owned()));
             }
-            return Ok(Self::at(project.root.join(location), &project.root));
+            return Ok(Self::at(&project.root.join(location), &project.root));
         }
         match backup.storage.as_deref() {
             None | Some("local") if backup.s3_bucket.is_none() => {
-                Ok(Self::at(project.state_folder(), &project.root))
+                Ok(Self::at(&project.state_folder(), &project.root))
             }
             None | Some("local" | "s3") => unavailable("backup.s3_bucket", "s3:// storage"),
             Some(kind @ ("gs" | "gcs" | "az" | "azure")) => unavailable("backup.storage", kind),
@@ -73,7 +73,9 @@ impl Location {
         }
     }
 
-    fn at(root: PathBuf, project_root: &Path) -> Self {
+    fn at(root: &Path, project_root: &Path) -> Self {
+        // Where it really is decides whose it is: `../backups` and links lead out of the project.
+        let root = resolved(root);
         let inside_project = root.starts_with(project_root);
         Self { root, inside_project }
     }
@@ -129,6 +131,12 @@ impl Location {
 }
 
 impl EnvironmentFolder {
+    /// A folder that is named like an environment.
+    pub fn at(path: &Path) -> Option<Self> {
+        let environment = EnvironmentName::parse(path.file_name()?.to_str()?).ok()?;
+        Some(Self { environment, path: path.to_path_buf() })
+    }
+
     /// Its files.
     ///
     /// # Errors
@@ -157,11 +165,8 @@ impl EnvironmentFolder {
         self.path.join(manifest_name(id))
     }
 
-    /// The notes of a backup, oldest first.
-    ///
-    /// # Errors
-    /// One cannot be read.
-    pub fn notes(&self, id: &BackupId, entries: &[FolderEntry]) -> Result<Vec<Note>, Error> {
+    /// The notes of a backup, oldest first. What the name says counts where the content cannot be read.
+    pub fn notes(&self, id: &BackupId, entries: &[FolderEntry]) -> Vec<Note> {
         let mut names: Vec<_> = entries
             .iter()
             .filter_map(|entry| match &entry.kind {
@@ -170,7 +175,13 @@ impl EnvironmentFolder {
             })
             .collect();
         names.sort();
-        names.into_iter().map(|(_, name)| Note::read(&self.path.join(name))).collect()
+        let read = |(parts, name): (&NoteName, &String)| {
+            Note::read(&self.path.join(name))
+                .ok()
+                .filter(|note| note.backup_id == id.as_str() && note.kind == parts.kind)
+                .unwrap_or_else(|| Note::from_name(id, parts))
+        };
+        names.into_iter().map(read).collect()
     }
 
     /// The record of a backup: its manifest and notes.
@@ -178,8 +189,28 @@ impl EnvironmentFolder {
     /// # Errors
     /// The manifest is not there, or one of them cannot be read.
     pub fn record(&self, id: &BackupId, entries: &[FolderEntry]) -> Result<Record, Error> {
-        let manifest = Manifest::read(&self.manifest_path(id))?;
-        Ok(Record { manifest, notes: self.notes(id, entries)? })
+        let path = self.manifest_path(id);
+        let manifest = Manifest::read(&path)?;
+        if manifest.backup_id != id.as_str() || manifest.environment != self.environment.as_str() {
+            let detail = "the manifest is of another backup".to_owned();
+            return Err(Error::CatalogueDamaged { path, detail });
+        }
+        Ok(Record { manifest, notes: self.notes(id, entries) })
+    }
+}
+
+/// A path with its links and `..` resolved, as far as it exists.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    if let Ok(path) = path.canonicalize() {
+        return path;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => resolved(parent).join(name),
+        (Some(parent), None) => {
+            let parent = resolved(parent);
+            parent.parent().map_or(parent.clone(), Path::to_path_buf)
+        }
+        (None, _) => path.to_path_buf(),
     }
 }
 

@@ -9,9 +9,10 @@ mod sweep;
 
 use std::path::Path;
 
-pub use durable::{create_folder, replace_file, sync_folder, write_new_file};
+pub use durable::{create_folder, create_new, replace_file, sync_folder, write_new_file};
 pub use host::host_name;
-pub use location::{EnvironmentFolder, Location};
+pub(crate) use location::resolved;
+pub use location::{EnvironmentFolder, FolderEntry, Location};
 pub use names::{FileKind, manifest_name};
 pub use partial::PartialFile;
 pub(crate) use partial::is_still_named;

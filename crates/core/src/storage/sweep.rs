@@ -31,7 +31,9 @@ pub struct SweepReport {
 /// Something could not be read, renamed or removed.
 pub fn sweep(folder: &EnvironmentFolder) -> Result<SweepReport, Error> {
     sweep_partials(&folder.path)?;
-    Ok(report(folder.entries()?))
+    let mut report = report(folder.entries()?);
+    report.foreign.extend(left_by_others(&folder.path, &report.entries));
+    Ok(report)
 }
 
 /// Adopts or removes the partial files of dead writers in a folder.
@@ -117,6 +119,20 @@ pub(crate) fn report(entries: Vec<FolderEntry>) -> SweepReport {
     report.foreign.sort();
     report.entries = entries;
     report
+}
+
+/// Partial files of another machine whose writer holds no lock that can be seen here: a container that came
+/// back under another name, most likely. They are reported, never touched.
+fn left_by_others(folder: &Path, entries: &[FolderEntry]) -> Vec<String> {
+    let strange = entries
+        .iter()
+        .filter(|entry| matches!(&entry.kind, FileKind::Partial(name) if !name.is_of_this_host()));
+    strange
+        .filter(|entry| {
+            partial::lock_abandoned(&folder.join(&entry.name)).is_ok_and(|lock| lock.is_some())
+        })
+        .map(|entry| entry.name.clone())
+        .collect()
 }
 
 /// Removes the files of a backup except its `deleting` notes, which go last of all: artifact, manifest,

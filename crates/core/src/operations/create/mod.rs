@@ -33,8 +33,6 @@ use order::BackupOrder;
 pub(super) use order::compression;
 use publish::Proven;
 
-/// How long another run on the same database is waited for unless the request says otherwise.
-const DEFAULT_WAIT_SECONDS: u32 = 30;
 /// The reason of a backup that a timer asked for.
 const SCHEDULED: &str = "scheduled";
 
@@ -56,13 +54,17 @@ pub(super) async fn create(
         return plan(host, &store, &order, parameters, run).await;
     }
     let patience =
-        Duration::from_secs(parameters.wait_seconds.unwrap_or(DEFAULT_WAIT_SECONDS).into());
+        Duration::from_secs(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS).into());
     let key = KeyGuard::take(&store, &order, patience, run).await?;
     if let Some(made) = key.as_ref().and_then(|key| key.made_before.as_ref()) {
         return replay(&store, &order.folder, made);
     }
     let lock = locks::database_lock(&order.target.machine_identity(), patience, run).await?;
-    let mut claim = claim(host, &store, &order, run).await?;
+    let claimed = claim(host, &store, &order, run).await;
+    let mut claim = match claimed {
+        Err(Error::SpaceDuring { .. }) => return Err(full_before(host, &store, &order, run).await),
+        other => other?,
+    };
     run.step(Step::BackupIdGenerated(claim.id.to_string()));
     let made = make(host, &store, &order, parameters, &mut claim, run).await?;
     drop(lock);
@@ -145,6 +147,18 @@ async fn preflight(
     let available = artifact::check_space(need, &order.folder.path)?;
     run.step(Step::DiskSpaceChecked { available, required: need.required });
     Ok((facts, need))
+}
+
+/// The error of a disk on which not even the claim had room: nothing was begun.
+async fn full_before(host: &Host<'_>, store: &Store<'_>, order: &BackupOrder, run: &Run) -> Error {
+    let handler = host.handler_for(&order.target);
+    match preflight(store, order, &**handler, run).await {
+        Err(error) => error,
+        // Room for the dump was not the lack: blocks for names were.
+        Ok((_, need)) => {
+            Error::SpaceBefore { required: need.required, available: 0, estimate: need.estimate }
+        }
+    }
 }
 
 fn needs_confirmation(

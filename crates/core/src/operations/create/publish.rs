@@ -58,7 +58,7 @@ pub(super) async fn publish(
     }
     storage::sync_folder(folder).map_err(|error| Error::storage("sync", folder, error))?;
     let record = Record { manifest, notes: Vec::new() };
-    let recorded = record_in_catalogue(store, order, claim, &record, run).await;
+    let recorded = store.record(&order.folder, &claim.id, &run.committed()).await;
     let warning = recorded.err().map(|error| {
         format!("The backup is complete, but backups.json could not be written ({error}); the next writing operation records it")
     });
@@ -80,19 +80,6 @@ fn stage(
     let mut file = staged.file();
     file.write_all(&text).and_then(|()| staged.file().sync_all()).map_err(failed)?;
     Ok(staged)
-}
-
-async fn record_in_catalogue(
-    store: &Store<'_>,
-    order: &BackupOrder,
-    claim: &Claim,
-    record: &Record,
-    run: &Run,
-) -> Result<(), Error> {
-    let mut writer = store.catalogue.edit(run).await?;
-    let entry = store.catalogue_record(&order.folder, record)?;
-    writer.catalogue.put(&claim.id, entry).map_err(Error::internal)?;
-    writer.commit(run)
 }
 
 fn manifest(

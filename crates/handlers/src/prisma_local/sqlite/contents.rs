@@ -6,6 +6,9 @@ use rusqlite::Connection;
 
 use super::connection::quoted;
 
+/// A migration is a folder of that name: file systems take no longer ones. What is longer is cut.
+const LONGEST_MIGRATION_NAME: usize = 255;
+
 /// The columns of Prisma's migrations table that are read.
 const MIGRATION_COLUMNS: [&str; 4] =
     ["migration_name", "started_at", "finished_at", "rolled_back_at"];
@@ -29,6 +32,7 @@ pub(super) fn migrations(connection: &Connection, table: &str) -> rusqlite::Resu
     let mut migrations = Migrations::default();
     while let Some(row) = rows.next()? {
         let (name, finished): (String, bool) = (row.get(0)?, row.get(1)?);
+        let name: String = name.chars().take(LONGEST_MIGRATION_NAME).collect();
         if finished {
             migrations.migrations_list.push(name);
         } else {

@@ -33,9 +33,10 @@ pub(super) fn dump(
     run.interrupt.check()?;
     let passed = if separate {
         let passed = write_artifact(file, order, copy, run);
-        // The copy has served; nobody needs its bytes on the disk.
-        drop(copy_file);
-        Some(passed?)
+        let passed = passed?;
+        // The copy has served: its room is needed by others from now on.
+        copy_file.set_len(0).map_err(|error| Error::storage("empty", &copy_path, error))?;
+        Some(passed)
     } else {
         file.sync_all().map_err(|error| Error::storage("sync", &path, error))?;
         None
@@ -73,7 +74,12 @@ impl Contents {
         let warnings = if failed.is_empty() {
             Vec::new()
         } else {
-            vec![format!("The database has failed migrations: {}", failed.join(", "))]
+            let some: Vec<&str> = failed.iter().take(5).map(String::as_str).collect();
+            vec![format!(
+                "The database has {} failed migrations: {}",
+                failed.len(),
+                some.join(", ")
+            )]
         };
         Ok(Self { migrations, row_counts, size, warnings })
     }

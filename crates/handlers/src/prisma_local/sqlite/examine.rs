@@ -177,6 +177,21 @@ pub(super) fn engine_check(
     Ok(match found {
         Ok(lines) if lines == ["ok"] => None,
         Ok(lines) => Some(lines.join("; ")),
-        Err(error) => Some(error.to_string()),
+        Err(error) => return about_the_check(path, &error),
     })
+}
+
+/// A check that ended with an error: only a damaged file is a finding. Anything else says nothing about the
+/// file, and must not be held against it.
+fn about_the_check(path: &Path, error: &rusqlite::Error) -> Result<Option<String>, Error> {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+            Ok(Some(error.to_string()))
+        }
+        // A collation or function of the application's own: SQLite cannot read such a schema without it.
+        Some(rusqlite::ErrorCode::Unknown) => Err(Error::UnsupportedDatabase {
+            what: format!("SQLite's own check needs what only the application has: {error}"),
+        }),
+        _ => Err(Error::storage("check", path, io::Error::other(error.to_string()))),
+    }
 }

@@ -45,6 +45,7 @@ pub(super) fn extension(format: Format) -> Result<&'static str, Error> {
             engine: "SQLite",
             format: format.name(),
             available: "custom (a database file) or sql (a text dump)",
+            instead: "custom",
         }),
     }
 }
