@@ -13,6 +13,14 @@ pub enum Error {
     /// The line was no request.
     #[error(transparent)]
     Request(#[from] RequestFault),
+    /// There is no such operation to describe.
+    #[error("Unknown operation in `parameters.operation`")]
+    UnknownOperation {
+        /// The closest one that exists.
+        nearest: Option<&'static str>,
+        /// All that exist.
+        known: Vec<&'static str>,
+    },
     /// A parameter has a value that cannot be.
     #[error("`parameters.{parameter}`: {detail}")]
     InvalidParameter {

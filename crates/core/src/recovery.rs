@@ -129,6 +129,7 @@ pub fn code(error: &Error) -> ErrorCode {
             | RequestFault::Duplicate { .. }
             | RequestFault::UnknownSkill { .. } => ErrorCode::InvalidRequest,
         },
+        Error::UnknownOperation { .. } => ErrorCode::UnknownOperation,
         Error::InvalidParameter { .. }
         | Error::FormatUnavailable { .. }
         | Error::FormatUnsuitable { .. } => ErrorCode::InvalidRequest,
@@ -209,7 +210,8 @@ fn facts(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
             ..none
         },
         Error::BackupInProgress { run_id } => ErrorFacts { run_id: run_id.clone(), ..none },
-        Error::Request(RequestFault::UnknownOperation { known, .. }) => ErrorFacts {
+        Error::UnknownOperation { known, .. }
+        | Error::Request(RequestFault::UnknownOperation { known, .. }) => ErrorFacts {
             known: Some(known.iter().map(|name| (*name).to_owned()).collect()),
             ..none
         },
@@ -271,6 +273,10 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
     let variable = context.variable();
     match error {
         Error::Request(fault) => request_advice(fault, context),
+        Error::UnknownOperation { nearest, known } => (
+            vec![format!("Send one of these as parameters.operation: {}", known.join(", "))],
+            nearest.and_then(|name| context.request_with("operation", name.into())),
+        ),
         Error::InvalidParameter { parameter, .. } => say([
             format!("Correct parameters.{parameter} and send the request again"),
             "Send {\"operation\":\"describe\"} for the parameters of every operation".to_owned(),

@@ -133,6 +133,10 @@ pub fn read_request(line: &[u8]) -> Result<IncomingRequest, Box<Rejected>> {
         Box::new(Rejected::unreadable(RequestFault::NotUtf8 { position }))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
+    // Serde takes a list for a struct, field by field.
+    if !text.starts_with('{') {
+        return Err(Box::new(Rejected::unreadable(no_object(text))));
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let request: Request<Box<RawValue>> = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| reject(text, Level::Envelope, &error, None))?;
@@ -162,6 +166,12 @@ fn understand(
         .filter(|name| skill.operations().contains(&name.operation()))
         .ok_or_else(|| loose(unknown_operation(&request.operation, skill)))?;
     let parameters = request.parameters.as_deref().map_or("{}", RawValue::get);
+    if !parameters.starts_with('{') {
+        let found =
+            serde_json::from_str(parameters).map_or("something else", |value| kind_of(&value));
+        let (path, expected) = ("parameters".to_owned(), "an object".to_owned());
+        return Err(loose(RequestFault::WrongType { path, expected, found }));
+    }
     let command = read_command(text, skill, operation, parameters)?;
     let inside = command.working_directory();
     if let (Some(beside), Some(inside)) = (request.working_directory.as_deref(), inside)
@@ -240,6 +250,14 @@ fn read<P: DeserializeOwned + JsonSchema>(
         rejected.operation = Some(operation);
         rejected
     })
+}
+
+/// Why a line that does not begin an object is none.
+fn no_object(text: &str) -> RequestFault {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => RequestFault::NotAnObject { found: kind_of(&value) },
+        Err(error) => RequestFault::NotJson { detail: without_values(&error.to_string()) },
+    }
 }
 
 /// Where in the request a type refused.
@@ -398,8 +416,8 @@ fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
-        Value::Number(number) if number.is_f64() => "a fraction",
-        Value::Number(number) if number.is_i64() && !number.is_u64() => "a negative number",
+        Value::Number(number) if number.as_str().starts_with('-') => "a negative number",
+        Value::Number(number) if number.as_str().contains(['.', 'e', 'E']) => "a fraction",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "a list",

@@ -176,6 +176,11 @@ impl CatalogueSnapshot {
     /// Each record, or none where it cannot be read; and the version if it is newer.
     fn views_and_version(&self) -> Result<(Vec<Option<RecordView<'_>>>, Option<String>), Error> {
         let Some(text) = self.text() else { return Ok((Vec::new(), None)) };
+        // Serde takes a list for a struct, field by field; this refuses one.
+        if text.trim_start().starts_with('[') {
+            let detail = "a catalogue is an object, not a list".to_owned();
+            return Err(Error::CatalogueDamaged { path: self.path.clone(), detail });
+        }
         if let Ok(catalogue) = serde_json::from_str::<CatalogueViews<'_>>(text) {
             let newer = newer_version(catalogue.schema_version.as_ref());
             return Ok((catalogue.backups.into_iter().map(Some).collect(), newer));

@@ -11,6 +11,7 @@ use std::path::Path;
 use backup_protocol::CompressionChoice;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::Error;
 
@@ -141,6 +142,10 @@ impl Configuration {
     /// [`Error::ConfigInvalid`] names the JSON path of the mistake.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if let Some(place) = list_for_an_object(text) {
+            let detail = "must be an object, not a list".to_owned();
+            return Err(Error::ConfigInvalid { path: path.to_path_buf(), place, detail });
+        }
         let mut reader = serde_json::Deserializer::from_str(text);
         let configuration: Self =
             serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -201,6 +206,25 @@ impl Configuration {
         }
         Ok(())
     }
+}
+
+/// Where a list stands for an object of ours: serde would take it, field by field.
+fn list_for_an_object(text: &str) -> Option<String> {
+    let whole: Value = serde_json::from_str(text).ok()?;
+    if whole.is_array() {
+        return Some("the file".to_owned());
+    }
+    let sections =
+        ["database", "environments", "migrations", "safety", "backup", "safety/approval_timeouts"];
+    let environments = whole.get("environments").and_then(Value::as_object).into_iter().flatten();
+    let environments =
+        environments.map(|(name, section)| (format!("environments.{name}"), section));
+    sections
+        .into_iter()
+        .filter_map(|name| Some((name.replace('/', "."), whole.pointer(&format!("/{name}"))?)))
+        .chain(environments)
+        .find(|(_, section)| section.is_array())
+        .map(|(place, _)| place)
 }
 
 /// Whether a text can be the name of an environment variable.

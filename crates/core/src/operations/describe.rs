@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use backup_protocol::{
     DescribeParameters, DescribeResult, Limits, MAX_ANSWER_CHARACTERS, MAX_LINE_BYTES,
     MAX_REQUEST_ID_CHARACTERS, Operation, OperationDescription, OperationName,
-    ParameterDescription, RequestFault, Skill, nearest, request_schema,
+    ParameterDescription, Skill, nearest, request_schema,
 };
 use serde_json::{Map, Value};
 
@@ -66,11 +66,10 @@ fn answer(
 
 fn named(name: &str) -> Result<Operation, Error> {
     OperationName::from_spelling(name).map(OperationName::operation).ok_or_else(|| {
-        Error::Request(RequestFault::UnknownOperation {
-            given: "the operation to describe".to_owned(),
+        Error::UnknownOperation {
             nearest: nearest(name, OperationName::all_spellings()),
             known: OperationName::all_spellings().collect(),
-        })
+        }
     })
 }
 
