@@ -302,7 +302,12 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
             url_advice(variable, dotenv, *unreadable_lines, environment, context)
         }
         Error::UnsupportedDatabase { .. } => say([
-            format!("Check the URL in ${variable} and backup_method, hosting and provider in the configuration"),
+            match context.variable {
+                Some(variable) => format!(
+                    "Check the URL in ${variable} and backup_method, hosting and provider in the configuration"
+                ),
+                None => "Use what this version supports".to_owned(),
+            },
             "Send {\"operation\":\"describe\"} for the engines that this version backs up".to_owned(),
         ]),
         Error::ConnectionFailed { test_command, .. } => say([

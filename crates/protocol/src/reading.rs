@@ -7,8 +7,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::parameters::{
@@ -53,7 +53,7 @@ pub enum RequestFault {
         path: String,
     },
     /// A value of the wrong type, or out of its range.
-    #[error("`{path}` must be {expected}, not {found}")]
+    #[error("`{path}` must be {expected}, but is {found}")]
     WrongType {
         /// Where it stands.
         path: String,
@@ -301,6 +301,10 @@ fn reject(
         object.keys().find(|key| !known.iter().any(|name| name == *key)).cloned()
     });
     let fault = match unknown {
+        Some(key) if level == Level::Envelope && belongs_inside(&value, &key) => {
+            let nearest = Some(format!("parameters.{key}"));
+            RequestFault::UnknownParameter { path: key, nearest, known }
+        }
         Some(key) => RequestFault::UnknownParameter {
             nearest: nearest(&key, known.iter().map(String::as_str)).map(str::to_owned),
             path: level.path(&shown(&key)),
@@ -309,6 +313,23 @@ fn reject(
         None => refused(level, error, object.unwrap_or(&Value::Null)),
     };
     Box::new(loosely(text, fault))
+}
+
+/// Whether a key beside `parameters` is one of the operation's parameters: the likeliest slip of all.
+fn belongs_inside(request: &Value, key: &str) -> bool {
+    let operation = request.get("operation").and_then(Value::as_str);
+    let skill = request
+        .get("skill")
+        .and_then(Value::as_str)
+        .map_or(Some(Skill::default()), Skill::from_name);
+    let (Some(operation), Some(skill)) = (operation.and_then(OperationName::from_spelling), skill)
+    else {
+        return false;
+    };
+    let schema = crate::request_schema(skill, operation.operation());
+    schema
+        .pointer("/properties/parameters/properties")
+        .is_some_and(|known| known.get(key).is_some())
 }
 
 /// Turns serde's message into a fault, keeping its `expected …` and dropping the value before it.
@@ -352,7 +373,7 @@ fn refused(
 /// Serde's names for types in words that need no Rust.
 fn plain(expected: &str) -> String {
     match expected {
-        "u32" | "u64" | "usize" => "a whole number, not negative".to_owned(),
+        "u32" => format!("a whole number from 0 to {}", u32::MAX),
         "f64" => "a number".to_owned(),
         "a boolean" => "true or false".to_owned(),
         expected if expected.starts_with("struct ") => "an object".to_owned(),
@@ -373,8 +394,13 @@ fn loosely(text: &str, fault: RequestFault) -> Rejected {
         .and_then(|echo| echo.id.and_then(|id| RequestId::from_json(id.get())));
     let operation =
         value.get("operation").and_then(Value::as_str).and_then(OperationName::from_spelling);
-    let environment =
-        value.pointer("/parameters/environment").and_then(Value::as_str).map(str::to_owned);
+    // Of two environments nobody knows which one was meant.
+    let twice = matches!(&fault, RequestFault::Duplicate { path } if path.ends_with("environment"));
+    let environment = value
+        .pointer("/parameters/environment")
+        .and_then(Value::as_str)
+        .filter(|_| !twice)
+        .map(str::to_owned);
     let corrected = corrected(value, &fault);
     Rejected { id, operation, environment, fault, corrected }
 }
@@ -386,6 +412,18 @@ fn corrected(mut request: Value, fault: &RequestFault) -> Option<Value> {
         }
         RequestFault::UnknownSkill { nearest: Some(name), .. } => {
             request.as_object_mut()?.insert("skill".to_owned(), (*name).into());
+        }
+        RequestFault::UnknownParameter { path, nearest: Some(name), .. }
+            if name.strip_prefix("parameters.") == Some(path) =>
+        {
+            let request = request.as_object_mut()?;
+            let value = request.shift_remove(path)?;
+            let parameters =
+                request.entry("parameters").or_insert_with(|| Value::Object(Map::new()));
+            let parameters = parameters.as_object_mut()?;
+            if parameters.insert(path.clone(), value).is_some() {
+                return None;
+            }
         }
         RequestFault::UnknownParameter { path, nearest: Some(name), .. } => {
             let (object, key) = match path.strip_prefix("parameters.") {

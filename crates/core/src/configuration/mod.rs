@@ -238,7 +238,13 @@ pub(crate) fn is_variable(name: &str) -> bool {
 fn without_value(message: &str) -> String {
     match message.split_once(", expected ") {
         Some((before, expected)) if before.starts_with("invalid ") => {
-            format!("wrong type, expected {expected}")
+            let expected = match expected.split(" at line ").next().unwrap_or_default() {
+                "u32" => "a whole number",
+                "f64" => "a number",
+                "a boolean" => "true or false",
+                other => other,
+            };
+            format!("must be {expected}")
         }
         _ => message.to_owned(),
     }
@@ -263,7 +269,7 @@ mod tests {
     fn mistakes_name_their_place_and_not_their_value() {
         assert_eq!(
             parse(r#"{"backup":{"retention_days":"hunter2"}}"#).unwrap_err(),
-            "Configuration invalid: backup.retention_days: wrong type, expected u32 at line 1 column 37"
+            "Configuration invalid: backup.retention_days: must be a whole number"
         );
         assert_eq!(
             parse(r#"{"environments":{"dev":{"backup_retention_days":0}}}"#).unwrap_err(),

@@ -204,6 +204,7 @@ fn deleting(
         host: storage::host_name(),
         level: None,
         finding: None,
+        file_readable: None,
         artifact: name.map(|name| name.to_string_lossy().into_owned()),
         project: Some(store.project.identity()),
     }

@@ -61,7 +61,13 @@ pub(super) async fn create(
     let compressed = form.compression != Compression::None;
     let need = SpaceNeed::of(facts.size, compressed, None, facts.working_copy);
     artifact::check_space(need, &folder)?;
-    storage::create_folder(&folder).map_err(|error| Error::creating_in(&folder, error))?;
+    storage::create_folder(&folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
+            let detail = "lies below something that is no folder".to_owned();
+            Error::InvalidParameter { parameter: "output_file", detail }
+        }
+        _ => Error::creating_in(&folder, error),
+    })?;
     storage::sweep_partials(&folder)?;
     let mut files = ArtifactFiles::create(&folder, &name, run)?;
     let order = DumpOrder {

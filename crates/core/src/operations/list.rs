@@ -193,11 +193,23 @@ fn detailed(
         btree_map::Entry::Occupied(entries) => entries.into_mut(),
         btree_map::Entry::Vacant(place) => place.insert(folder.entries()?),
     };
-    let Ok(record) = folder.record(&id, entries) else { return concise(store, view) };
+    let Ok(record) = folder.record(&id, entries) else { return recorded(store, view) };
     let artifact = folder.path.join(&record.manifest.artifact.file_name);
     let mut detail = record.to_detail(&store.project.shown(&artifact))?;
     detail.insert("verified".to_owned(), record.standing().is_verified().into());
     detail.insert("file_exists".to_owned(), artifact.is_file().into());
+    Ok(detail)
+}
+
+/// A record without a manifest: what the catalogue has of it, unknown fields too.
+fn recorded(store: &Store<'_>, view: &RecordView<'_>) -> Result<Map<String, Value>, Error> {
+    let catalogue = store.catalogue.salvage()?;
+    let text = catalogue.records.iter().find(|(id, ..)| id == view.id());
+    let whole = text.and_then(|(_, _, text)| serde_json::from_str::<Map<String, Value>>(text).ok());
+    let mut detail = whole.unwrap_or_default();
+    for (name, value) in concise(store, view)? {
+        detail.entry(name).or_insert(value);
+    }
     Ok(detail)
 }
 

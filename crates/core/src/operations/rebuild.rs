@@ -106,6 +106,9 @@ fn gather(store: &Store<'_>, dry_run: bool) -> Result<Gathered, Error> {
                     let entry = store.catalogue_record(&folder, &record)?;
                     gathered.found.push((record.manifest.created_at, id.clone(), entry));
                 }
+                Err(Error::CatalogueDamaged { path, detail }) => {
+                    gathered.unreadable.push(format!("{}: {detail}", project.shown(&path)));
+                }
                 Err(error) => gathered.unreadable.push(format!("{id}: {error}")),
             }
         }

@@ -1,6 +1,7 @@
 //! A project's backups: their location and their catalogue, and the tidying that comes before a write.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
@@ -13,6 +14,8 @@ use crate::records::{self, Manifest, Note, NoteKind, NoteName, Record, Standing}
 use crate::run::Run;
 use crate::storage::{self, EnvironmentFolder, FileKind, FolderEntry, Location, SweepReport};
 
+/// Remembers the newest id that was claimed at a location, for when that backup is deleted.
+const NEWEST_ID_FILE: &str = ".newest-id";
 /// How many names of foreign files one answer shows.
 const MOST_FOREIGN_SHOWN: usize = 5;
 
@@ -32,6 +35,9 @@ pub(super) struct TidyStore {
     pub removed: BTreeSet<BackupId>,
     /// The seconds that ids of this project or location claim.
     taken: HashSet<Second>,
+    /// The newest id that was ever claimed here, and where that is remembered.
+    newest: Option<Second>,
+    newest_path: PathBuf,
 }
 
 /// What tidying changes in the catalogue.
@@ -69,7 +75,10 @@ impl<'a> Store<'a> {
             let ids = report.entries.iter().filter_map(|entry| entry.kind.backup_id());
             taken.extend(ids.map(BackupId::second));
         }
-        Ok(TidyStore { _lock: lock, folders, removed, taken })
+        let newest_path = self.location.root().join(NEWEST_ID_FILE);
+        let newest = std::fs::read_to_string(&newest_path).unwrap_or_default();
+        let newest = BackupId::parse(newest.trim()).ok().map(|id| id.second());
+        Ok(TidyStore { _lock: lock, folders, removed, taken, newest, newest_path })
     }
 
     /// Brings the catalogue in line with the folders. Says which seconds its records claim, and which
@@ -198,9 +207,19 @@ impl<'a> Store<'a> {
 }
 
 impl TidyStore {
-    /// Whether the second is claimed by a backup, a partial file or a record.
+    /// Whether the second is claimed by a backup, a partial file or a record, or may once have been by a
+    /// backup that was deleted: an id never names two backups.
     pub(super) fn is_taken(&self, second: Second) -> bool {
-        self.taken.contains(&second)
+        self.newest.is_some_and(|newest| second <= newest) || self.taken.contains(&second)
+    }
+
+    /// Remembers the newest id that was claimed.
+    pub(super) fn remember(&self, id: &BackupId, run: &Run) -> Result<(), Error> {
+        if self.newest.is_some_and(|newest| id.second() <= newest) {
+            return Ok(());
+        }
+        storage::replace_file(&self.newest_path, &run.id, |out| writeln!(out, "{id}"))
+            .map_err(|error| Error::creating_in(&self.newest_path, error))
     }
 
     /// A warning about files that no manifest speaks of, if there are any.
@@ -255,8 +274,8 @@ fn verdict(view: &RecordView<'_>, notes: &[Note]) -> Map<String, Value> {
     let at = verified_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     let verification = serde_json::json!({
         "integrity_check": if passed { "passed" } else { "failed" },
-        "file_readable": passed,
-        "file_exists": true,
+        "file_readable": records::file_readable(notes),
+        "file_exists": records::file_readable(notes),
         "verified_at": at,
         "level": level,
     });

@@ -47,6 +47,7 @@ pub(super) async fn verify(
         host: storage::host_name(),
         level: graded.as_ref().ok().copied(),
         finding: graded.as_ref().err().map(|failure| failure.finding.clone()),
+        file_readable: graded.as_ref().err().map(|failure| failure.readable),
         artifact: None,
         project: None,
     };

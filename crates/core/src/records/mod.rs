@@ -9,7 +9,7 @@ pub use manifest::{
     Artifact, DatabaseFactsRecorded, Idempotency, Manifest, ManifestRun, Migrations, Verification,
 };
 pub use note::{Note, NoteKind, NoteName};
-pub use record::{Record, RecordStatus, Standing, standing};
+pub use record::{Record, RecordStatus, Standing, file_readable, standing};
 
 /// The version of the manifests and notes that are written.
 pub const MANIFEST_VERSION: &str = "1.0";

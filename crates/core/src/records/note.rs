@@ -64,6 +64,9 @@ pub struct Note {
     /// What was wrong; with `mismatch`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub finding: Option<String>,
+    /// Whether the artifact was there and could be read to its end; with `mismatch`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file_readable: Option<bool>,
     /// The artifact's file name, so that a removal can go on without the manifest; with `deleting`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub artifact: Option<String>,
@@ -132,6 +135,7 @@ impl Note {
             host: String::new(),
             level: None,
             finding: None,
+            file_readable: None,
             artifact: None,
             project: None,
         }

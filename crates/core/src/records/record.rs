@@ -115,6 +115,7 @@ impl Record {
         let standing = self.standing();
         let artifact = &manifest.artifact;
         let valid = standing.status != RecordStatus::Invalid;
+        let readable = file_readable(&self.notes);
         let seconds = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let record = json!({
             "backup_id": manifest.backup_id,
@@ -135,8 +136,8 @@ impl Record {
             "status": standing.status,
             "verification": {
                 "integrity_check": if valid { "passed" } else { "failed" },
-                "file_readable": valid || manifest.verification.file_readable,
-                "file_exists": manifest.verification.file_exists,
+                "file_readable": readable,
+                "file_exists": readable,
                 "verified_at": standing.verified_at.as_ref().map(seconds),
                 "level": standing.level,
             },
@@ -182,6 +183,12 @@ impl Record {
     }
 }
 
+/// Whether the artifact was there and readable when it was last examined.
+pub fn file_readable(notes: &[Note]) -> bool {
+    let examined = notes.iter().rev().find(|note| note.kind != NoteKind::Deleting);
+    examined.and_then(|note| note.file_readable).unwrap_or(true)
+}
+
 /// Artifact ÷ dump, to three digits as in the seed; 1 where nothing was dumped.
 #[expect(clippy::cast_precision_loss, reason = "three digits are kept")]
 fn ratio(stored: u64, raw: u64) -> f64 {
@@ -202,6 +209,7 @@ mod tests {
             host: String::new(),
             level,
             finding: None,
+            file_readable: None,
             artifact: None,
             project: None,
         }

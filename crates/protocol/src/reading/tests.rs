@@ -52,7 +52,7 @@ fn wrong_values_are_placed_and_never_repeated() {
     );
     assert_eq!(
         fault.to_string(),
-        "`parameters.retention_days` must be a whole number, not negative, not a string"
+        "`parameters.retention_days` must be a whole number from 0 to 4294967295, but is a string"
     );
 }
 

@@ -94,6 +94,7 @@ async fn claim(
     let created_at = whole_second((host.clock)());
     let id =
         BackupId::first_free(created_at, order.suffix.as_deref(), |second| tidy.is_taken(second));
+    tidy.remember(&id, run)?;
     let artifact_name = format!("{id}{}", order.extension);
     let files = ArtifactFiles::create(&folder.path, &artifact_name, run)?;
     let warnings = tidy.foreign_files(|path| store.project.shown(path)).into_iter().collect();

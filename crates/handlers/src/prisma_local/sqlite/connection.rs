@@ -1,14 +1,16 @@
 //! Opening SQLite files: the live database, and copies that nobody writes to.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use backup_core::Error;
+use backup_core::{Error, Interrupt};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 /// How long a lock of another connection is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(15);
+/// How long SQLite waits by itself: it hears no signal meanwhile.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The page cache of a connection whose pages pass once: 256 KiB, in SQLite's negative form.
 const PASSING_CACHE: i32 = -256;
@@ -20,17 +22,36 @@ const NOT_IN_URI: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
 ///
 /// Not read-only: such a connection leaves an empty `-wal` and a `-shm` behind and cannot recover a hot
 /// journal. What the file's permissions forbid, SQLite does not do; `query_only` forbids the rest.
-pub(super) fn open_source(path: &Path) -> Result<Connection, Error> {
+pub(super) fn open_source(path: &Path, interrupt: &Interrupt) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
-        connection.busy_timeout(LOCK_PATIENCE)?;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", PASSING_CACHE)?;
         // The first read meets what is wrong with the file.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
-    });
-    opened.map_err(|error| cannot_read(path, &error))
+    };
+    patiently(path, interrupt, open)
+}
+
+/// Tries again while another connection holds a lock, until the patience ends or the run is to stop.
+pub(super) fn patiently<T>(
+    path: &Path,
+    interrupt: &Interrupt,
+    mut attempt: impl FnMut() -> rusqlite::Result<T>,
+) -> Result<T, Error> {
+    let began = Instant::now();
+    loop {
+        interrupt.check()?;
+        match attempt() {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && began.elapsed() < LOCK_PATIENCE => {}
+            other => return other.map_err(|error| cannot_read(path, &error)),
+        }
+    }
 }
 
 /// Opens a file that nobody writes to. Nothing is created beside it, whatever its journal mode.

@@ -63,7 +63,7 @@ pub(super) async fn inspect(
 ) -> Result<DatabaseFacts, Error> {
     let run = run.clone();
     blocking(move || {
-        let source = connection::open_source(&database.path)?;
+        let source = connection::open_source(&database.path, &run.interrupt)?;
         let size = connection::database_bytes(&source)
             .map_err(|error| connection::cannot_read(&database.path, &error))?;
         run.interrupt.check()?;

@@ -11,7 +11,7 @@ use backup_core::{Error, Happening, Run};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use super::connection::{cannot_read, cannot_write, open_destination, open_source};
+use super::connection::{cannot_read, cannot_write, open_destination, open_source, patiently};
 
 /// Pages between two looks at the interrupt: some megabytes, so milliseconds.
 const PAGES_PER_STEP: i32 = 1024;
@@ -29,16 +29,16 @@ pub(super) fn take(
     expected: Option<u64>,
     run: &Run,
 ) -> Result<Snapshot, Error> {
-    let connection = open_source(source)?;
+    let connection = open_source(source, &run.interrupt)?;
     let unreadable = |error: rusqlite::Error| cannot_read(source, &error);
     let journal: String =
         connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(unreadable)?;
     connection.execute_batch("BEGIN").map_err(unreadable)?;
-    let locked = Instant::now();
     // A transaction begins with its first read.
-    connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-        .map_err(unreadable)?;
+    patiently(source, &run.interrupt, || {
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    })?;
+    let locked = Instant::now();
     copy_pages(&connection, source, copy, expected, run)?;
     connection.execute_batch("COMMIT").map_err(unreadable)?;
     let writers_wait = !journal.eq_ignore_ascii_case("wal");
