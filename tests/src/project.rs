@@ -100,7 +100,9 @@ impl Project {
         }
         let mut files = Vec::new();
         walk(&self.backups(), &self.backups(), &mut files);
-        files.retain(|file| !file.ends_with(".lock") && file != ".gitignore" && file != ".newest-id");
+        files.retain(|file| {
+            !file.ends_with(".lock") && file != ".gitignore" && file != ".newest-id"
+        });
         files.sort();
         files
     }

@@ -82,7 +82,12 @@ impl SmallDisk {
                 }
             }
         }
-        files.retain(|file| !file.ends_with(".lock") && file != ".gitignore" && file != "filler");
+        files.retain(|file| {
+            !file.ends_with(".lock")
+                && file != ".gitignore"
+                && file != ".newest-id"
+                && file != "filler"
+        });
         files.sort();
         files
     }

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use super::Done;
 use super::find::{self, Found};
 use super::session::Session;
-use super::store::{Store, newest_verified, remove_deleting_notes, write_note};
+use super::store::{Store, remove_deleting_notes, write_note};
+use crate::catalogue::RecordView;
 use crate::confirmation::{Bound, Confirmations};
 use crate::error::{ConfirmationRequest, Error};
 use crate::host::Host;
@@ -136,11 +137,24 @@ fn confirm(
     })))
 }
 
+/// Whether it is the newest verified backup of its environment.
 fn is_last_good(store: &Store<'_>, found: &Found) -> Result<bool, Error> {
     let snapshot = store.catalogue.read()?;
     let (views, _) = snapshot.views()?;
-    let newest = newest_verified(&views);
-    Ok(newest.get(found.folder.environment.as_str()) == Some(&found.id.as_str()))
+    let Some(own) = views.iter().find(|view| view.id() == found.id.as_str()) else {
+        return Ok(false);
+    };
+    let place = (own.created_at(), own.id());
+    let environment = found.folder.environment.as_str();
+    // A record whose artifact is gone could bring nothing back: it shields none.
+    let is_there = |view: &RecordView<'_>| store.project.root.join(view.file_path()).is_file();
+    let newer = views.iter().any(|view| {
+        view.environment() == environment
+            && (view.created_at(), view.id()) > place
+            && view.standing().is_verified()
+            && is_there(view)
+    });
+    Ok(found.standing.is_verified() && is_there(own) && !newer)
 }
 
 fn plan(found: &Found, last_good_backup: bool) -> ConfirmationPlan {

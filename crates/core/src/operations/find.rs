@@ -95,6 +95,10 @@ pub(super) fn find(
             continue;
         }
         let record = folder.record(id, &folder.entries()?)?;
+        // At a location that projects share, only what is recorded or says so itself is this one's.
+        if view.is_none() && !store.location.is_of(&store.project.identity(), &record.manifest) {
+            continue;
+        }
         let artifact = folder.path.join(&record.manifest.artifact.file_name);
         let size = record.manifest.artifact.size_bytes;
         let standing = record.standing();

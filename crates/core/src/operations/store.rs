@@ -367,18 +367,3 @@ fn ignore_in_git(project: &Project, run: &Run) -> Result<(), Error> {
         Err(error) => Err(Error::creating_in(&state, error)),
     }
 }
-
-/// The newest verified backup of each environment, by time, then id.
-pub(super) fn newest_verified<'v>(
-    views: impl IntoIterator<Item = &'v RecordView<'v>>,
-) -> BTreeMap<&'v str, &'v str> {
-    let mut newest: BTreeMap<&str, (chrono::DateTime<chrono::Utc>, &str)> = BTreeMap::new();
-    for view in views {
-        if view.standing().is_verified() {
-            let candidate = (view.created_at(), view.id());
-            let best = newest.entry(view.environment()).or_insert(candidate);
-            *best = candidate.max(*best);
-        }
-    }
-    newest.into_iter().map(|(environment, (_, id))| (environment, id)).collect()
-}

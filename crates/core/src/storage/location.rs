@@ -109,7 +109,7 @@ impl Location {
             let name = entry.file_name();
             let environment = name.to_str().and_then(|name| EnvironmentName::parse(name).ok());
             if let Some(environment) = environment
-                && entry.path().is_dir()
+                && entry.file_type().is_ok_and(|kind| kind.is_dir())
             {
                 folders.push(self.folder(&environment));
             }
@@ -150,6 +150,11 @@ impl EnvironmentFolder {
     /// # Errors
     /// [`Error::DirectoryNotWritable`] where it cannot be.
     pub fn create(&self) -> Result<(), Error> {
+        // A link could have come with the project; where backups go is for the configuration to say.
+        if self.path.is_symlink() {
+            let advice = "it is a symbolic link; set backup.storage_location instead";
+            return Err(Error::storage("write through", &self.path, io::Error::other(advice)));
+        }
         durable::create_folder(&self.path).map_err(|error| Error::creating_in(&self.path, error))
     }
 

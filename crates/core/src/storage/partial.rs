@@ -84,7 +84,15 @@ impl Drop for PartialFile {
 pub(super) fn lock_abandoned(path: &Path) -> io::Result<Option<File>> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // Gone, or somebody else's: whether its writer lives cannot be told.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     match file.try_lock() {
