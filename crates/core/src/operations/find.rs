@@ -76,7 +76,11 @@ pub(super) fn find(
     let (views, _) = snapshot.views()?;
     let view = views.iter().find(|view| view.id() == id.as_str());
     let home = match view {
-        Some(view) => EnvironmentName::parse(view.environment()).ok(),
+        // A record of the older shape may name no environment: its artifact's folder does.
+        Some(view) => EnvironmentName::parse(view.environment()).ok().or_else(|| {
+            let folder = Path::new(view.file_path()).parent()?.file_name()?;
+            EnvironmentName::parse(folder.to_str()?).ok()
+        }),
         None => None,
     };
     if let (Some(home), Some(asked)) = (&home, environment)

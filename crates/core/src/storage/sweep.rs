@@ -42,11 +42,16 @@ pub fn sweep(folder: &EnvironmentFolder) -> Result<SweepReport, Error> {
 /// Something could not be read, renamed or removed.
 pub fn sweep_partials(folder: &Path) -> Result<(), Error> {
     let mut changed = false;
-    for entry in entries(folder)? {
-        if let FileKind::Partial(name) = &entry.kind
-            && name.is_of_this_host()
-        {
-            changed |= settle(folder, &entry.name, name)?;
+    let entries = entries(folder)?;
+    // Companions last: whether one may go is told by whether its partial file went.
+    for companions in [false, true] {
+        for entry in &entries {
+            if let FileKind::Partial(name) = &entry.kind
+                && name.is_of_this_host()
+                && name.companion.is_some() == companions
+            {
+                changed |= settle(folder, &entry.name, name)?;
+            }
         }
     }
     if changed {
