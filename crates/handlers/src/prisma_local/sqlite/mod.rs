@@ -64,8 +64,9 @@ pub(super) async fn inspect(
     let run = run.clone();
     blocking(move || {
         let source = connection::open_source(&database.path, &run.interrupt)?;
-        let size = connection::database_bytes(&source)
-            .map_err(|error| connection::cannot_read(&database.path, &error))?;
+        let size = connection::patiently(&database.path, &run.interrupt, || {
+            connection::database_bytes(&source)
+        })?;
         run.interrupt.check()?;
         let working_copy = if needs_working_copy(form) { size } else { 0 };
         Ok(DatabaseFacts { size, working_copy, warnings: Vec::new() })

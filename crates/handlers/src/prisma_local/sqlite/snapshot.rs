@@ -31,14 +31,14 @@ pub(super) fn take(
 ) -> Result<Snapshot, Error> {
     let connection = open_source(source, &run.interrupt)?;
     let unreadable = |error: rusqlite::Error| cannot_read(source, &error);
-    let journal: String =
-        connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(unreadable)?;
     connection.execute_batch("BEGIN").map_err(unreadable)?;
     // A transaction begins with its first read.
     patiently(source, &run.interrupt, || {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
     })?;
     let locked = Instant::now();
+    let journal: String =
+        connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(unreadable)?;
     copy_pages(&connection, source, copy, expected, run)?;
     connection.execute_batch("COMMIT").map_err(unreadable)?;
     let writers_wait = !journal.eq_ignore_ascii_case("wal");
