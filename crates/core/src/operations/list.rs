@@ -95,7 +95,8 @@ fn matches(view: &RecordView<'_>, parameters: &ListBackupsParameters) -> bool {
     let same = |asked: &Option<String>, found: Option<&str>| {
         asked.as_deref().is_none_or(|asked| found == Some(asked))
     };
-    same(&parameters.environment, Some(view.environment()))
+    !view.id().is_empty()
+        && same(&parameters.environment, Some(view.environment()))
         && same(&parameters.label, view.label.as_deref())
         && same(&parameters.reason, view.reason.as_deref())
         && parameters.status.is_none_or(|asked| {

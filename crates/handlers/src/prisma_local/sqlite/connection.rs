@@ -8,9 +8,10 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 /// How long a lock of another connection is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(15);
-/// How long SQLite waits by itself: it hears no signal meanwhile.
-const BUSY_TIMEOUT: Duration = Duration::from_millis(50);
+const LOCK_PATIENCE: Duration = Duration::from_mins(1);
+/// How often it is tried again. SQLite's own waiting hears no signal, and backs off so far that a writer
+/// without pause in rollback-journal mode starves it.
+const POLL: Duration = Duration::from_millis(1);
 
 /// The page cache of a connection whose pages pass once: 256 KiB, in SQLite's negative form.
 const PASSING_CACHE: i32 = -256;
@@ -26,7 +27,7 @@ pub(super) fn open_source(path: &Path, interrupt: &Interrupt) -> Result<Connecti
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || {
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.busy_timeout(Duration::ZERO)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", PASSING_CACHE)?;
         // The first read meets what is wrong with the file.
@@ -48,7 +49,10 @@ pub(super) fn patiently<T>(
         match attempt() {
             Err(error)
                 if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-                    && began.elapsed() < LOCK_PATIENCE => {}
+                    && began.elapsed() < LOCK_PATIENCE =>
+            {
+                std::thread::sleep(POLL);
+            }
             other => return other.map_err(|error| cannot_read(path, &error)),
         }
     }
