@@ -28,3 +28,20 @@ fn a_backup_is_made_verified_listed_and_deleted() {
     assert!(!left.iter().any(|file| file.contains(id.as_str().unwrap())), "{left:?}");
     assert_eq!(left.len(), 3, "artifact, manifest and catalogue of the second: {left:?}");
 }
+
+#[test]
+fn the_id_of_a_deleted_backup_is_never_given_again() {
+    let project = Project::bookshop();
+    let mut ids: Vec<_> = (0..3).map(|_| project.create("dev")["backup_id"].clone()).collect();
+    for id in [ids[0].clone(), ids[2].clone()] {
+        let delete = json!({"operation": "delete-backup", "parameters": {"backup_id": id}});
+        let mut answer = project.ask(&delete);
+        if answer["code"] == "last_good_backup" {
+            answer = project.ask(&answer["recovery"]["next_request"]);
+        }
+        assert_eq!(answer["status"], "success", "{answer:#}");
+        ids.push(project.create("dev")["backup_id"].clone());
+    }
+    let distinct: std::collections::BTreeSet<_> = ids.iter().map(ToString::to_string).collect();
+    assert_eq!(distinct.len(), 5, "{ids:?}");
+}

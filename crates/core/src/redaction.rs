@@ -38,7 +38,9 @@ impl Redactor {
 
     /// Learns the password in a URL's authority, whatever its scheme: `scheme://user:password@host`.
     pub fn learn_url(&mut self, url: &str) {
-        let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+        // Some write the credentials without the slashes that belong before them.
+        let rest = url.split_once("://").or_else(|| url.split_once(':'));
+        let authority = rest.map_or("", |(_, rest)| rest);
         let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
         let password = authority
             .rsplit_once('@')
@@ -133,6 +135,18 @@ mod tests {
         let mut redactor = Redactor::default();
         redactor.learn("p%40ss%2Fword");
         assert_eq!(redactor.clean("a p@ss/word b p%40ss%2Fword c"), "a *** b *** c");
+    }
+
+    #[test]
+    fn a_urls_password_is_learnt_with_and_without_slashes() {
+        for url in ["sqlite://bob:hunter2secret@host/db", "sqlite:bob:hunter2secret@dev.db"] {
+            let mut redactor = Redactor::default();
+            redactor.learn_url(url);
+            assert_eq!(
+                redactor.clean("no such file: hunter2secret@dev.db"),
+                "no such file: ***@dev.db"
+            );
+        }
     }
 
     #[test]
