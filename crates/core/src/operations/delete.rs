@@ -46,7 +46,7 @@ pub(super) async fn delete(
     }
     let found = find::find(&store, &id, environment)?;
     session.set_environment(found.folder.environment.as_str());
-    confirm(&store, &found, parameters, run)?;
+    confirm(&store, &found, parameters, (host.clock)(), run)?;
     let freed = remove(&store, &found, owned(&found), (host.clock)(), run).await?;
     drop(tidy);
     done(&store, &found, freed, owned(&found))
@@ -103,6 +103,7 @@ fn confirm(
     store: &Store<'_>,
     found: &Found,
     parameters: &DeleteBackupParameters,
+    now: chrono::DateTime<chrono::Utc>,
     run: &Run,
 ) -> Result<(), Error> {
     let last_good_backup = is_last_good(store, found)?;
@@ -126,10 +127,10 @@ fn confirm(
         format!("last good: {last_good_backup}"),
     ]);
     if let Some(Confirmation::Token(token)) = &parameters.confirm {
-        let token = tokens.check(token, &bound, run.now)?;
-        return tokens.use_up(&token, run.now);
+        let token = tokens.check(token, &bound, now)?;
+        return tokens.use_up(&token, now);
     }
-    let token = tokens.issue(&bound, run.now, configuration.approval_seconds())?;
+    let token = tokens.issue(&bound, now, configuration.approval_seconds())?;
     Err(Error::ConfirmationRequired(Box::new(ConfirmationRequest {
         plan: plan(found, last_good_backup),
         token: Some(token),

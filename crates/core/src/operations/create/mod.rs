@@ -66,7 +66,7 @@ pub(super) async fn create(
         other => other?,
     };
     run.step(Step::BackupIdGenerated(claim.id.to_string()));
-    let made = make(host, &store, &order, parameters, &mut claim, run).await?;
+    let made = make(host, &store, &order, parameters, &mut claim, run).await;
     drop(lock);
     drop(key);
     made
@@ -114,7 +114,7 @@ async fn make(
     parameters: &CreateBackupParameters,
     claim: &mut Claim,
     run: &Run,
-) -> Result<Result<Done, Error>, Error> {
+) -> Result<Done, Error> {
     let handler = Arc::clone(host.handler_for(&order.target));
     let (facts, need) = preflight(store, order, &*handler, run).await?;
     if needs_confirmation(order, parameters, &facts) {
@@ -133,7 +133,7 @@ async fn make(
     run.step(Step::RecordingMetadata);
     let proven = Proven { facts, dumped, checksums, verified_at: (host.clock)() };
     let (record, late_warning) = publish::publish(host, store, order, claim, proven, run).await?;
-    Ok(done(store, &order.folder, &record, late_warning, run))
+    done(store, &order.folder, &record, late_warning, run)
 }
 
 async fn preflight(
