@@ -36,18 +36,18 @@ impl Redactor {
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
     }
 
-    /// Learns the password in a URL's authority, whatever its scheme: `scheme://user:password@host`.
+    /// Learns the password in a URL's authority, whatever its scheme: `scheme://user:password@host`, also
+    /// where characters that end the authority stand in it unencoded.
     pub fn learn_url(&mut self, url: &str) {
         // Some write the credentials without the slashes that belong before them.
         let rest = url.split_once("://").or_else(|| url.split_once(':'));
-        let authority = rest.map_or("", |(_, rest)| rest);
-        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-        let password = authority
-            .rsplit_once('@')
-            .and_then(|(user, _)| user.split_once(':'))
-            .map(|(_, password)| password);
-        if let Some(password) = password {
-            self.learn(password);
+        let rest = rest.map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        for credentials in [authority, rest].map(|part| part.rsplit_once('@')) {
+            let password = credentials.and_then(|(user, _)| user.split_once(':'));
+            if let Some((_, password)) = password {
+                self.learn(password);
+            }
         }
     }
 
@@ -146,6 +146,16 @@ mod tests {
                 redactor.clean("no such file: hunter2secret@dev.db"),
                 "no such file: ***@dev.db"
             );
+        }
+    }
+
+    #[test]
+    fn a_password_that_was_not_encoded_is_learnt_whole() {
+        for separator in ["/", "?", "#", "@"] {
+            let password = format!("hunter{separator}2secret");
+            let mut redactor = Redactor::default();
+            redactor.learn_url(&format!("postgresql://app:{password}@db.example.com/shop"));
+            assert_eq!(redactor.clean(&format!("see {password} here")), "see *** here");
         }
     }
 
