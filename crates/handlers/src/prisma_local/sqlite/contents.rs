@@ -13,15 +13,34 @@ const LONGEST_MIGRATION_NAME: usize = 255;
 const MIGRATION_COLUMNS: [&str; 4] =
     ["migration_name", "started_at", "finished_at", "rolled_back_at"];
 
-/// The migrations' state: applied are those that were finished and not rolled back, failed those that
-/// were neither. Where the table does not exist, or is another one, there is none.
+/// Where Prisma writes them since version 8, one row for each one that was applied, and its columns.
+const LEDGER: &str = "_prisma_ledger";
+const LEDGER_COLUMNS: [&str; 3] = ["id", "space", "migration_name"];
+
+/// The migrations' state. Where no table says it, there is none.
 pub(super) fn migrations(connection: &Connection, table: &str) -> rusqlite::Result<Migrations> {
+    let mut migrations = if has_columns(connection, table, &MIGRATION_COLUMNS)? {
+        by_table(connection, table)?
+    } else if has_columns(connection, LEDGER, &LEDGER_COLUMNS)? {
+        by_ledger(connection)?
+    } else {
+        Migrations::default()
+    };
+    migrations.applied_count = migrations.migrations_list.len() as u64;
+    migrations.last_migration = migrations.migrations_list.last().cloned();
+    Ok(migrations)
+}
+
+/// Whether there is such a table: one of that name may be another one.
+fn has_columns(connection: &Connection, table: &str, wanted: &[&str]) -> rusqlite::Result<bool> {
     let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     let columns: Vec<String> =
         columns.query_map([table], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    if !MIGRATION_COLUMNS.iter().all(|wanted| columns.iter().any(|column| column == wanted)) {
-        return Ok(Migrations::default());
-    }
+    Ok(wanted.iter().all(|wanted| columns.iter().any(|column| column == wanted)))
+}
+
+/// Applied are those that were finished and not rolled back, failed those that were neither.
+fn by_table(connection: &Connection, table: &str) -> rusqlite::Result<Migrations> {
     let sql = format!(
         "SELECT migration_name, finished_at IS NOT NULL FROM {} \
          WHERE rolled_back_at IS NULL ORDER BY started_at, migration_name",
@@ -32,16 +51,31 @@ pub(super) fn migrations(connection: &Connection, table: &str) -> rusqlite::Resu
     let mut migrations = Migrations::default();
     while let Some(row) = rows.next()? {
         let (name, finished): (String, bool) = (row.get(0)?, row.get(1)?);
-        let name: String = name.chars().take(LONGEST_MIGRATION_NAME).collect();
         if finished {
-            migrations.migrations_list.push(name);
+            migrations.migrations_list.push(cut(&name));
         } else {
-            migrations.failed_migrations.push(name);
+            migrations.failed_migrations.push(cut(&name));
         }
     }
-    migrations.applied_count = migrations.migrations_list.len() as u64;
-    migrations.last_migration = migrations.migrations_list.last().cloned();
     Ok(migrations)
+}
+
+/// The application's own migrations, without those of its extensions, each where it was last applied: the
+/// way may have led back and forth. Changes without a migration have no name. None can have failed, for
+/// the row is written in the migration's transaction.
+fn by_ledger(connection: &Connection) -> rusqlite::Result<Migrations> {
+    let sql = format!(
+        "SELECT migration_name FROM {LEDGER} WHERE space = 'app' AND migration_name <> '' \
+         GROUP BY migration_name ORDER BY max(id)"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let migrations_list = names.map(|name| Ok(cut(&name?))).collect::<rusqlite::Result<_>>()?;
+    Ok(Migrations { migrations_list, ..Migrations::default() })
+}
+
+fn cut(name: &str) -> String {
+    name.chars().take(LONGEST_MIGRATION_NAME).collect()
 }
 
 /// The rows of every table, exact; unknown where a virtual table's module is not part of this program.
@@ -89,6 +123,45 @@ mod tests {
         assert_eq!(found.last_migration.as_deref(), Some("2_second"));
         assert_eq!(found.failed_migrations, ["4_failed"]);
         assert_eq!(migrations(&connection, "elsewhere").unwrap(), Migrations::default());
+    }
+
+    #[test]
+    fn since_version_eight_the_ledger_says_what_was_applied() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE _prisma_ledger(
+                   id INTEGER PRIMARY KEY AUTOINCREMENT,
+                   created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')),
+                   space TEXT NOT NULL, migration_name TEXT NOT NULL, migration_hash TEXT NOT NULL,
+                   origin_core_hash TEXT, destination_core_hash TEXT NOT NULL, operations TEXT NOT NULL);
+                 INSERT INTO _prisma_ledger
+                   (space, migration_name, migration_hash, origin_core_hash, destination_core_hash, operations)
+                 VALUES
+                   ('app', '20260101T0900_init', 'm1', NULL, 'a', '[]'),
+                   ('pgvector', '20260101T0900_extension', 'e1', NULL, 'x', '[]'),
+                   ('app', '20260102T0900_there', 'm2', 'a', 'b', '[]'),
+                   ('app', '20260103T0900_and_back', 'm3', 'b', 'a', '[]'),
+                   ('app', '20260102T0900_there', 'm2', 'a', 'b', '[]'),
+                   ('app', '', 'c', 'b', 'c', '[]');",
+            )
+            .unwrap();
+        let found = migrations(&connection, "_prisma_migrations").unwrap();
+        assert_eq!(
+            found.migrations_list,
+            ["20260101T0900_init", "20260103T0900_and_back", "20260102T0900_there"]
+        );
+        assert_eq!(found.applied_count, 3);
+        assert_eq!(found.last_migration.as_deref(), Some("20260102T0900_there"));
+        assert_eq!(found.failed_migrations, [""; 0]);
+        connection
+            .execute_batch(
+                "CREATE TABLE _prisma_migrations(id, migration_name, started_at, finished_at, rolled_back_at);
+                 INSERT INTO _prisma_migrations VALUES (1, '1_first', 10, 11, NULL);",
+            )
+            .unwrap();
+        let found = migrations(&connection, "_prisma_migrations").unwrap();
+        assert_eq!(found.migrations_list, ["1_first"], "its own table counts while it is there");
     }
 
     #[test]
