@@ -2,6 +2,7 @@
 //!
 //! Keys that are not ours are ignored; ours are typed strictly, and a mistake names its JSON path.
 
+mod checks;
 mod handler_choice;
 mod settings;
 
@@ -65,6 +66,32 @@ pub struct EnvironmentSection {
     /// Whether the environment is production-class. Default: by its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub production: Option<bool>,
+    /// How many seconds a native tool may write nothing before it counts as hung, from 1 to 86400.
+    /// Default: `backup.stall_seconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub stall_seconds: Option<u32>,
+    /// How hard artifacts are compressed, from 1 to 19. Default: `backup.compression_level`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 19))]
+    pub compression_level: Option<u32>,
+    /// How many threads compress, and how many jobs a parallel dump has, from 1 to 64. Default:
+    /// `backup.threads`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    pub threads: Option<u32>,
+    /// Whether native tools and compression run at the lowest CPU and I/O priority. Default:
+    /// `backup.low_priority`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_priority: Option<bool>,
+    /// Whether a dump of MySQL or MariaDB locks all tables while it begins. Default:
+    /// `backup.global_read_lock`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_read_lock: Option<bool>,
+    /// How many seconds counting rows may take, from 0 to 86400. Default: `backup.row_count_seconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub row_count_seconds: Option<u32>,
 }
 
 /// `migrations`
@@ -133,6 +160,38 @@ pub struct BackupSection {
     /// Who can decrypt them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_recipients: Option<Vec<String>>,
+    /// The folders in which the native tools (`pg_dump`, `mysqldump`, …) are looked for, and no others.
+    /// Relative to the project's root. Default: `PATH`, then the usual folders of their packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub tool_directories: Option<Vec<String>>,
+    /// How many seconds a native tool may write nothing before it counts as hung, from 1 to 86400.
+    /// Default: 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub stall_seconds: Option<u32>,
+    /// How hard artifacts are compressed, from 1 to 19; gzip has 12 at most. Default: what the handler
+    /// finds fast and small enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 19))]
+    pub compression_level: Option<u32>,
+    /// How many threads compress, and how many jobs a parallel dump has, from 1 to 64. Default: the
+    /// machine's processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    pub threads: Option<u32>,
+    /// Whether native tools and compression run at the lowest CPU and I/O priority. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_priority: Option<bool>,
+    /// Whether a dump of MySQL or MariaDB locks all tables while it begins, so that tables without
+    /// transactions are consistent with the others; writers wait meanwhile. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_read_lock: Option<bool>,
+    /// How many seconds counting rows may take, from 0 to 86400; what is not counted by then is unknown.
+    /// Default: 60.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub row_count_seconds: Option<u32>,
 }
 
 impl Configuration {
@@ -161,50 +220,8 @@ impl Configuration {
             place: "the file".to_owned(),
             detail: error.to_string(),
         })?;
-        configuration.check(path)?;
+        checks::check(&configuration, path)?;
         Ok(configuration)
-    }
-
-    /// What no type can say.
-    fn check(&self, path: &Path) -> Result<(), Error> {
-        let invalid = |place: String, detail: &str| {
-            Err(Error::ConfigInvalid { path: path.to_path_buf(), place, detail: detail.to_owned() })
-        };
-        let days = 1..=36_500;
-        for (name, environment) in &self.environments {
-            if let Err(error) = crate::environment::EnvironmentName::parse(name) {
-                return invalid("environments".to_owned(), &error.to_string());
-            }
-            if environment.connection_string_env.as_deref().is_some_and(|name| !is_variable(name)) {
-                let place = format!("environments.{name}.connection_string_env");
-                return invalid(place, "must be the name of a variable, not a URL");
-            }
-            if environment.backup_retention_days.is_some_and(|value| !days.contains(&value)) {
-                let place = format!("environments.{name}.backup_retention_days");
-                return invalid(place, "must be from 1 to 36500");
-            }
-        }
-        let backup = self.backup.as_ref();
-        if backup
-            .and_then(|backup| backup.retention_days)
-            .is_some_and(|value| !days.contains(&value))
-        {
-            return invalid("backup.retention_days".to_owned(), "must be from 1 to 36500");
-        }
-        let large = self.safety.as_ref().and_then(|safety| safety.large_backup_gb);
-        if large.is_some_and(|value| !value.is_finite() || value < 0.0) {
-            return invalid("safety.large_backup_gb".to_owned(), "must not be negative");
-        }
-        let enhanced = self
-            .safety
-            .as_ref()
-            .and_then(|safety| safety.approval_timeouts.as_ref())
-            .and_then(|timeouts| timeouts.enhanced);
-        if enhanced.is_some_and(|seconds| !(1..=86_400).contains(&seconds)) {
-            let place = "safety.approval_timeouts.enhanced".to_owned();
-            return invalid(place, "must be from 1 to 86400");
-        }
-        Ok(())
     }
 }
 
@@ -242,6 +259,7 @@ fn without_value(message: &str) -> String {
                 "u32" => "a whole number",
                 "f64" => "a number",
                 "a boolean" => "true or false",
+                "a sequence" => "a list",
                 other => other,
             };
             format!("must be {expected}")
@@ -277,5 +295,50 @@ mod tests {
         );
         assert!(parse(r#"{"environments":{"../x":{}}}"#).is_err());
         assert!(parse("{").is_err());
+    }
+
+    #[test]
+    fn what_has_bounds_is_checked_wherever_it_stands() {
+        for (key, least, most) in [
+            ("stall_seconds", 1, 86_400),
+            ("compression_level", 1, 19),
+            ("threads", 1, 64),
+            ("row_count_seconds", 0, 86_400),
+        ] {
+            for place in ["backup", "environments.dev"] {
+                let with = |value: i64| {
+                    let section = format!("{{\"{key}\": {value}}}");
+                    parse(&match place {
+                        "backup" => format!("{{\"backup\": {section}}}"),
+                        _ => format!("{{\"environments\": {{\"dev\": {section}}}}}"),
+                    })
+                };
+                assert!(with(least).is_ok() && with(most).is_ok(), "{place}.{key}");
+                assert_eq!(
+                    with(most + 1).unwrap_err(),
+                    format!("Configuration invalid: {place}.{key}: must be from {least} to {most}")
+                );
+                let below = with(least - 1).unwrap_err();
+                assert!(below.contains(&format!("{place}.{key}: must be")), "{below}");
+            }
+        }
+    }
+
+    #[test]
+    fn variables_and_folders_must_be_some() {
+        let url =
+            r#"{"environments": {"dev": {"connection_string_env": "postgres://u:hunter2@h/d"}}}"#;
+        assert_eq!(
+            parse(url).unwrap_err(),
+            "Configuration invalid: environments.dev.connection_string_env: must be the name of a variable, not a URL"
+        );
+        for folders in ["[]", "[\"/usr/bin\", \"\"]"] {
+            let text = format!("{{\"backup\": {{\"tool_directories\": {folders}}}}}");
+            assert!(parse(&text).unwrap_err().contains("backup.tool_directories"), "{folders}");
+        }
+        assert_eq!(
+            parse(r#"{"backup":{"tool_directories":"/usr/bin"}}"#).unwrap_err(),
+            "Configuration invalid: backup.tool_directories: must be a list"
+        );
     }
 }
