@@ -28,7 +28,9 @@ impl Host<'_> {
     /// The handler for a database.
     pub fn handler_for(&self, target: &DatabaseTarget) -> &Arc<dyn Handler> {
         match target {
-            DatabaseTarget::Sqlite(_) => &self.prisma_local,
+            DatabaseTarget::Sqlite(_) | DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_) => {
+                &self.prisma_local
+            }
         }
     }
 

@@ -29,7 +29,10 @@ mod verification;
 
 pub use catalogue::CatalogueDocument;
 pub use configuration::Configuration;
-pub use database::{DatabaseTarget, SqliteDatabase};
+pub use database::{
+    DatabaseTarget, HostAddress, LibpqEnvironment, MISLEADING_LIBPQ_VARIABLES, MySqlConnection,
+    MySqlEndpoint, MySqlTls, MySqlTlsMode, ServerDatabase, ServerEngine, ServerUrl, SqliteDatabase,
+};
 pub use error::{Error, VerificationFailure, is_disk_full};
 pub use handler::{
     ArtifactForm, ArtifactToExamine, Checksums, Compression, DatabaseFacts, Depth, Destination,
@@ -42,4 +45,5 @@ pub use progress::{Completion, Happening, Progress, Step};
 pub use project::Surroundings;
 pub use records::{Manifest, Migrations, Note};
 pub use run::{Run, RunId};
+pub use secret::Secret;
 pub use storage::available_space;

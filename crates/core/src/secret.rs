@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A secret text. It has no `Display` and no `Serialize`, and its `Debug` says nothing.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {

@@ -7,7 +7,9 @@ mod root;
 use std::path::{Path, PathBuf};
 
 use crate::configuration::{Configuration, EnvironmentSettings, HandlerChoice};
-use crate::database::{DatabaseTarget, ParsedUrl, SqliteDatabase};
+use crate::database::{
+    DatabaseTarget, ParsedUrl, ServerDatabase, ServerEngine, ServerUrl, SqliteDatabase,
+};
 use crate::error::Error;
 use crate::redaction::Redactor;
 use crate::secret::Secret;
@@ -130,9 +132,9 @@ impl Project {
                 let target = DatabaseTarget::Sqlite(SqliteDatabase { path });
                 Ok(ResolvedDatabase { target, warnings })
             }
-            ParsedUrl::Server { scheme, .. } => Err(Error::UnsupportedDatabase {
-                what: format!("this version does not back up {scheme} servers"),
-            }),
+            ParsedUrl::Server(url) => {
+                Ok(ResolvedDatabase { target: server(url, variable), warnings })
+            }
         }
     }
 
@@ -144,8 +146,10 @@ impl Project {
                 let environment = self.environment(name).ok()?;
                 let mut redactor = Redactor::default();
                 let found = self.database(surroundings, &environment, None, &mut redactor).ok()?;
-                let DatabaseTarget::Sqlite(database) = found.target;
-                Some(database.path)
+                match found.target {
+                    DatabaseTarget::Sqlite(database) => Some(database.path),
+                    DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_) => None,
+                }
             })
             .collect()
     }
@@ -155,6 +159,16 @@ impl Project {
             return Ok(Secret::new(value));
         }
         dotenv::variable(&self.root.join(".env"), variable)
+    }
+}
+
+fn server(connection: ServerUrl, variable: &str) -> DatabaseTarget {
+    let engine = connection.engine;
+    let variable = variable.to_owned();
+    let database = ServerDatabase { connection, pooled: None, variable, direct_variable: None };
+    match engine {
+        ServerEngine::Postgres => DatabaseTarget::Postgres(database),
+        ServerEngine::MySql => DatabaseTarget::MySql(database),
     }
 }
 

@@ -39,6 +39,8 @@ impl Handler for PrismaLocal {
     fn backup_method(&self, target: &DatabaseTarget) -> &'static str {
         match target {
             DatabaseTarget::Sqlite(_) => "sqlite",
+            DatabaseTarget::Postgres(_) => "pg_dump",
+            DatabaseTarget::MySql(_) => "mysqldump",
         }
     }
 
@@ -49,12 +51,16 @@ impl Handler for PrismaLocal {
     fn default_format(&self, target: &DatabaseTarget) -> Format {
         match target {
             DatabaseTarget::Sqlite(_) => Format::Custom,
+            DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_) => Format::Sql,
         }
     }
 
     fn extension(&self, target: &DatabaseTarget, form: ArtifactForm) -> Result<String, Error> {
         let extension = match target {
             DatabaseTarget::Sqlite(_) => sqlite::extension(form.format)?,
+            DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_) => {
+                return Err(unsupported_server(target));
+            }
         };
         Ok(format!("{extension}{}", form.compression.extension()))
     }
@@ -67,6 +73,9 @@ impl Handler for PrismaLocal {
     ) -> Result<DatabaseFacts, Error> {
         match target {
             DatabaseTarget::Sqlite(database) => sqlite::inspect(database.clone(), form, run).await,
+            DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_) => {
+                Err(unsupported_server(target))
+            }
         }
     }
 
@@ -79,6 +88,9 @@ impl Handler for PrismaLocal {
         match order.target.clone() {
             DatabaseTarget::Sqlite(database) => {
                 sqlite::dump(database, order, destination, run).await
+            }
+            target @ (DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_)) => {
+                Err(unsupported_server(&target))
             }
         }
     }
@@ -95,4 +107,12 @@ impl Handler for PrismaLocal {
             }),
         }
     }
+}
+
+fn unsupported_server(target: &DatabaseTarget) -> Error {
+    let family = match target {
+        DatabaseTarget::Postgres(_) => "postgresql",
+        DatabaseTarget::MySql(_) | DatabaseTarget::Sqlite(_) => target.engine(),
+    };
+    Error::UnsupportedDatabase { what: format!("this version does not back up {family} servers") }
 }
