@@ -191,6 +191,26 @@ fn credentials_in_a_server_url_go_nowhere() {
 }
 
 #[test]
+fn credentials_in_a_direct_url_go_nowhere() {
+    let project = Project::bookshop();
+    let schema =
+        "datasource db {\n  url = env(\"DEV_DATABASE_URL\")\n  directUrl = env(\"DIRECT\")\n}\n";
+    std::fs::write(project.path("prisma/schema.prisma"), schema).unwrap();
+    for (direct, code) in [
+        (format!("postgresql://app:{CANARY}@db.example.com/shop"), "unsupported_database"),
+        (format!("postgresql://app:{CANARY}@db.example.com/other"), "config_invalid"),
+        (format!("postgresql://app:pa/ss{CANARY}@db.example.com/shop"), "config_invalid"),
+        (format!("prisma://accelerate.prisma-data.net/?api_key={CANARY}"), "config_invalid"),
+        (CANARY.to_owned(), "config_invalid"),
+    ] {
+        let text = format!("DEV_DATABASE_URL='postgresql://app@pool/shop'\nDIRECT='{direct}'\n");
+        std::fs::write(project.path(".env"), text).unwrap();
+        let answers = hidden(&project, &[], &[create("dev", &json!({"progress": true}))]);
+        assert_eq!(answers[0]["code"], code, "{direct}: {:#}", answers[0]);
+    }
+}
+
+#[test]
 fn credentials_before_a_file_go_nowhere() {
     // No URL of SQLite has credentials; somebody's may all the same.
     let project = Project::bookshop();

@@ -35,9 +35,14 @@ pub(super) fn check(configuration: &Configuration, path: &Path) -> Result<(), Er
 
 fn environment(name: &str, section: &EnvironmentSection) -> Result<(), Mistake> {
     let place = |key: &str| format!("environments.{name}.{key}");
-    if section.connection_string_env.as_deref().is_some_and(|name| !is_variable(name)) {
-        let detail = "must be the name of a variable, not a URL".to_owned();
-        return Err((place("connection_string_env"), detail));
+    let variables = [
+        ("connection_string_env", &section.connection_string_env),
+        ("direct_connection_string_env", &section.direct_connection_string_env),
+    ];
+    for (key, variable) in variables {
+        if variable.as_deref().is_some_and(|name| !is_variable(name)) {
+            return Err((place(key), "must be the name of a variable, not a URL".to_owned()));
+        }
     }
     numbers(
         place,

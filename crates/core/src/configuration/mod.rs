@@ -53,6 +53,10 @@ pub struct EnvironmentSection {
     /// The variable that holds the database's URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_string_env: Option<String>,
+    /// The variable that holds the URL of the same database past its pooler, through which a dump is read.
+    /// Default: the schema's `directUrl`, where its `url` names the variable of `connection_string_env`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct_connection_string_env: Option<String>,
     /// How this environment is backed up. Default: the project's `backup.method`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_method: Option<String>,
@@ -326,12 +330,17 @@ mod tests {
 
     #[test]
     fn variables_and_folders_must_be_some() {
-        let url =
-            r#"{"environments": {"dev": {"connection_string_env": "postgres://u:hunter2@h/d"}}}"#;
-        assert_eq!(
-            parse(url).unwrap_err(),
-            "Configuration invalid: environments.dev.connection_string_env: must be the name of a variable, not a URL"
-        );
+        for key in ["connection_string_env", "direct_connection_string_env"] {
+            let text = format!(
+                "{{\"environments\": {{\"dev\": {{\"{key}\": \"postgres://u:hunter2@h/d\"}}}}}}"
+            );
+            assert_eq!(
+                parse(&text).unwrap_err(),
+                format!(
+                    "Configuration invalid: environments.dev.{key}: must be the name of a variable, not a URL"
+                )
+            );
+        }
         for folders in ["[]", "[\"/usr/bin\", \"\"]"] {
             let text = format!("{{\"backup\": {{\"tool_directories\": {folders}}}}}");
             assert!(parse(&text).unwrap_err().contains("backup.tool_directories"), "{folders}");

@@ -115,6 +115,11 @@ impl EnvironmentSettings<'_> {
         )
     }
 
+    /// The variable that is configured to hold the URL past the pooler.
+    pub fn direct_url_variable(&self) -> Option<&str> {
+        self.section().and_then(|section| section.direct_connection_string_env.as_deref())
+    }
+
     /// The handler for a database that is on this machine or not.
     ///
     /// # Errors

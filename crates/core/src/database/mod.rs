@@ -15,6 +15,7 @@ use crate::secret::Secret;
 
 pub use libpq::{LibpqEnvironment, MISLEADING_LIBPQ_VARIABLES};
 pub use mysql::{MySqlConnection, MySqlEndpoint, MySqlTls, MySqlTlsMode};
+pub use parameters::secrets_of as secrets_of_query;
 pub use server_url::{HostAddress, ServerEngine, ServerUrl};
 pub use target::{DatabaseTarget, ServerDatabase, SqliteDatabase};
 

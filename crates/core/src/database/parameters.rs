@@ -138,7 +138,7 @@ impl Parameters {
 }
 
 /// Every value of a query that nobody knows to be harmless, as written and decoded.
-pub(super) fn secrets_of(query: &str) -> Vec<Secret> {
+pub fn secrets_of(query: &str) -> Vec<Secret> {
     let mut found = BTreeSet::new();
     for pair in query.split('&') {
         // Without a name, the word itself may be the secret.

@@ -7,18 +7,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::error::Error;
 
-/// The extensions that Prisma looks for.
-const CONFIGURATION_EXTENSIONS: [&str; 6] = ["ts", "mts", "cts", "js", "mjs", "cjs"];
-
 /// The database's file, absolute and with links resolved.
-pub(super) fn sqlite_file(root: &Path, spelled: &str, variable: &str) -> Result<PathBuf, Error> {
+pub(in crate::project) fn sqlite_file(
+    root: &Path,
+    folders: &[PathBuf],
+    spelled: &str,
+    variable: &str,
+) -> Result<PathBuf, Error> {
     let decoded = percent_encoding::percent_decode_str(spelled).decode_utf8_lossy().into_owned();
     let spellings = BTreeSet::from([spelled.to_owned(), decoded]);
-    let candidates: Vec<PathBuf> = base_folders(root)
+    let candidates: Vec<PathBuf> = folders
         .iter()
         .flat_map(|base| spellings.iter().map(move |spelling| base.join(spelling)))
         .collect();
@@ -51,42 +51,9 @@ pub(super) fn sqlite_file(root: &Path, spelled: &str, variable: &str) -> Result<
     }
 }
 
-/// The folders that a relative path may be relative to.
-fn base_folders(root: &Path) -> Vec<PathBuf> {
-    let schema = schema_path(root);
-    let mut folders = Vec::new();
-    if schema.is_dir() {
-        folders.push(schema.clone());
-        folders.extend(schema.parent().map(Path::to_path_buf));
-    } else if let Some(folder) = schema.parent() {
-        folders.push(folder.to_path_buf());
-    }
-    let configured = CONFIGURATION_EXTENSIONS
-        .iter()
-        .any(|extension| root.join(format!("prisma.config.{extension}")).is_file());
-    if configured || folders.is_empty() {
-        folders.push(root.to_path_buf());
-    }
-    folders
-}
-
-/// The schema's file or folder: where `package.json` says, else where Prisma looks.
-fn schema_path(root: &Path) -> PathBuf {
-    let package = std::fs::read_to_string(root.join("package.json")).unwrap_or_default();
-    let named = serde_json::from_str::<Value>(&package).ok().and_then(|package| {
-        package.pointer("/prisma/schema").and_then(Value::as_str).map(|path| root.join(path))
-    });
-    let usual =
-        ["prisma/schema.prisma", "prisma/schema", "schema.prisma"].map(|path| root.join(path));
-    named
-        .into_iter()
-        .chain(usual)
-        .find(|path| path.exists())
-        .unwrap_or_else(|| root.join("prisma/schema.prisma"))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::PrismaProject;
     use super::*;
 
     struct Tree(tempfile::TempDir);
@@ -104,7 +71,8 @@ mod tests {
 
         fn find(&self, spelled: &str) -> Result<String, Error> {
             let root = self.0.path().canonicalize().unwrap();
-            sqlite_file(&root, spelled, "DEV_URL")
+            let folders = PrismaProject::read(&root).folders;
+            sqlite_file(&root, &folders, spelled, "DEV_URL")
                 .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
         }
     }
