@@ -1,0 +1,235 @@
+//! Statements, understood as far as they decide how the script is to be read on.
+
+use std::fmt;
+
+use super::lexer::Token;
+
+/// A table's name as the database has it, without quotes. What is not UTF-8 in a script of another encoding is
+/// replaced by U+FFFD.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TableName {
+    /// The schema. Where the script names none: what it has set as the first of its search path, else `public`.
+    pub schema: String,
+    /// The table.
+    pub name: String,
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |name: &str| name.replace('"', "\"\"");
+        write!(formatter, "\"{}\".\"{}\"", quoted(&self.schema), quoted(&self.name))
+    }
+}
+
+/// `SET name = value`, the first value if there are several.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// What a statement was.
+#[derive(Debug)]
+pub(super) enum Finished {
+    /// Rows follow.
+    CopyFromStdin {
+        schema: Option<String>,
+        name: String,
+    },
+    Set(Setting),
+    Insert,
+    Other,
+}
+
+/// A statement of which the tokens are passing.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    form: Form,
+    /// How many parentheses are open. A semicolon within them ends nothing: a rule's commands are written so.
+    parentheses: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    Unstarted,
+    Copy(CopyStatement),
+    Set(SetStatement),
+    Insert,
+    /// `CREATE`, and perhaps `OR REPLACE`.
+    Create,
+    Routine(Routine),
+    Other,
+}
+
+impl Statement {
+    pub(super) fn new() -> Self {
+        Self { form: Form::Unstarted, parentheses: 0 }
+    }
+
+    pub(super) fn is_unstarted(&self) -> bool {
+        matches!(self.form, Form::Unstarted)
+    }
+
+    /// Whether words can still make a difference to it.
+    pub(super) fn reads_words(&self) -> bool {
+        !matches!(self.form, Form::Insert | Form::Other)
+    }
+
+    /// Takes a token and its text. Returns what the statement was once this was its end.
+    pub(super) fn accept(&mut self, token: Token, text: &[u8]) -> Option<Finished> {
+        match token {
+            Token::Symbol(b'(') => self.parentheses = self.parentheses.saturating_add(1),
+            Token::Symbol(b')') => self.parentheses = self.parentheses.saturating_sub(1),
+            Token::Symbol(b';') if self.parentheses == 0 && !self.is_in_body() => {
+                return Some(self.finish());
+            }
+            _ => {}
+        }
+        let outermost = self.parentheses == 0;
+        match &mut self.form {
+            Form::Unstarted => self.form = Form::of_first(token, text),
+            Form::Create if token == Token::Word => {
+                if is_one_of(text, &["function", "procedure"]) {
+                    self.form = Form::Routine(Routine::default());
+                } else if !is_one_of(text, &["or", "replace"]) {
+                    self.form = Form::Other;
+                }
+            }
+            Form::Create => self.form = Form::Other,
+            Form::Copy(copy) => copy.accept(token, text),
+            Form::Routine(routine) if outermost => routine.accept(token, text),
+            Form::Set(set) => set.accept(token, text),
+            Form::Routine(_) | Form::Insert | Form::Other => {}
+        }
+        None
+    }
+
+    fn is_in_body(&self) -> bool {
+        matches!(&self.form, Form::Routine(routine) if routine.blocks > 0)
+    }
+
+    fn finish(&mut self) -> Finished {
+        match std::mem::replace(&mut self.form, Form::Unstarted) {
+            Form::Copy(copy) => copy.finish(),
+            Form::Set(set) => Finished::Set(set.setting),
+            Form::Insert => Finished::Insert,
+            _ => Finished::Other,
+        }
+    }
+}
+
+impl Form {
+    fn of_first(token: Token, text: &[u8]) -> Self {
+        if token != Token::Word {
+            return Self::Other;
+        }
+        let is = |word: &str| is_one_of(text, &[word]);
+        if is("insert") {
+            Self::Insert
+        } else if is("create") {
+            Self::Create
+        } else if is("set") {
+            Self::Set(SetStatement::default())
+        } else if is("copy") {
+            Self::Copy(CopyStatement::default())
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// `COPY [schema.]table [(columns)] [WITH OIDS] FROM stdin`.
+#[derive(Clone, Debug, Default)]
+struct CopyStatement {
+    /// The parts of the name, the table's own last.
+    names: Vec<String>,
+    stage: CopyStage,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum CopyStage {
+    #[default]
+    NamePart,
+    AfterNamePart,
+    AfterName,
+    AfterFrom,
+    FromStdin,
+}
+
+impl CopyStatement {
+    fn accept(&mut self, token: Token, text: &[u8]) {
+        let is_word = |word: &str| token == Token::Word && is_one_of(text, &[word]);
+        self.stage = match self.stage {
+            CopyStage::NamePart if self.names.len() < 3 && token.is_name() => {
+                self.names.push(token.name(text));
+                CopyStage::AfterNamePart
+            }
+            CopyStage::AfterNamePart if token == Token::Symbol(b'.') => CopyStage::NamePart,
+            CopyStage::FromStdin => CopyStage::FromStdin,
+            CopyStage::AfterFrom if is_word("stdin") => CopyStage::FromStdin,
+            _ if is_word("from") => CopyStage::AfterFrom,
+            _ => CopyStage::AfterName,
+        };
+    }
+
+    fn finish(mut self) -> Finished {
+        match (self.stage, self.names.pop()) {
+            (CopyStage::FromStdin, Some(name)) => {
+                Finished::CopyFromStdin { schema: self.names.pop(), name }
+            }
+            _ => Finished::Other,
+        }
+    }
+}
+
+/// `SET [SESSION | LOCAL] name {= | TO} value`.
+#[derive(Clone, Debug, Default)]
+struct SetStatement {
+    setting: Setting,
+}
+
+impl SetStatement {
+    fn accept(&mut self, token: Token, text: &[u8]) {
+        let Setting { name, value } = &mut self.setting;
+        if name.is_empty() {
+            if token.is_name() && !is_one_of(text, &["session", "local"]) {
+                *name = token.name(text);
+            }
+        } else if value.is_empty()
+            && (token.is_name() || token == Token::Text)
+            && !(token == Token::Word && is_one_of(text, &["to"]))
+        {
+            *value = token.name(text);
+        }
+    }
+}
+
+/// `CREATE FUNCTION` or `CREATE PROCEDURE`. A body in the words of the SQL standard holds whole statements with
+/// their semicolons, unquoted, between `BEGIN ATOMIC` and `END`.
+#[derive(Clone, Debug, Default)]
+struct Routine {
+    /// Whether the last token was `BEGIN`. Alone it says nothing: it may be a name, and then has no quotes.
+    after_begin: bool,
+    /// How many `END`s are to come: of the body, and of each `CASE` in it.
+    blocks: u32,
+}
+
+impl Routine {
+    fn accept(&mut self, token: Token, text: &[u8]) {
+        let is_word = |word: &str| token == Token::Word && is_one_of(text, &[word]);
+        if self.blocks > 0 {
+            if is_word("case") {
+                self.blocks += 1;
+            } else if is_word("end") {
+                self.blocks -= 1;
+            }
+        } else if self.after_begin && is_word("atomic") {
+            self.blocks = 1;
+        }
+        self.after_begin = is_word("begin");
+    }
+}
+
+fn is_one_of(text: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+}
