@@ -1,6 +1,6 @@
 //! The handler that dumps databases with their native tools and libraries, by engine.
 
-mod postgres;
+mod mysql;
 mod sqlite;
 
 use std::collections::BTreeMap;

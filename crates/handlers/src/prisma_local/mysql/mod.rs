@@ -1,0 +1,3 @@
+//! MySQL and MariaDB: dumped by their own tools.
+
+mod script;
