@@ -22,6 +22,7 @@ mod create;
 mod insert;
 #[expect(clippy::indexing_slicing, reason = "offsets come from searches in the same slice")]
 mod lexer;
+mod metadata;
 mod migrations;
 mod reader;
 #[expect(clippy::indexing_slicing, reason = "offsets come from searches in the same slice")]
@@ -34,6 +35,7 @@ use std::io::{self, Write};
 
 pub(crate) use contents::ScriptContents;
 pub(crate) use lexer::Unfinished;
+pub(crate) use metadata::{MydumperMetadata, UnfinishedMydumper};
 pub(crate) use migrations::{MigrationColumns, MigrationRow};
 
 use completion::Ending;

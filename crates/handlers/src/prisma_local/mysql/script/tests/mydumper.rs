@@ -119,3 +119,53 @@ fn migrations_are_read_with_the_columns_of_the_other_file() {
     };
     assert_eq!(read_file(text, columns).unwrap().migrations, [expected]);
 }
+
+#[test]
+fn metadata_says_when_the_dump_was_finished() {
+    let first = "Started dump at: 2026-11-25 02:40:03\nSHOW MASTER STATUS:\n\tLog: bin.000001\n\n\
+                 Finished dump at: 2026-11-25 02:40:03\n";
+    assert_eq!(MydumperMetadata::read(first), Ok(MydumperMetadata::default()));
+    for length in 0..first.len() - 1 {
+        assert_eq!(MydumperMetadata::read(&first[..length]), Err(UnfinishedMydumper));
+    }
+}
+
+#[test]
+fn later_metadata_counts_the_rows() {
+    let text = "# Started dump at: 2024-02-29 12:34:56
+[config]
+quote-character = BACKTICK
+
+[myloader_session_variables]
+SQL_MODE='NO_AUTO_VALUE_ON_ZERO,' /*!40101
+
+[`shop`.`Item`]
+real_table_name=Item
+rows = 12
+
+[`shop`.`mydumper_0`]
+real_table_name=odd\u{1000}0name
+rows = 3
+data_checksum = 1A2B
+
+[`shop`.`cheap`]
+real_table_name=cheap
+rows = 0
+is_view = 1
+
+[`shop`.`older`]
+Rows = 4
+
+[`shop`]
+schema_checksum = 0
+[config]
+max-statement-size = 1000
+# Finished dump at: 2024-02-29 12:35:00
+";
+    let metadata = MydumperMetadata::read(text).unwrap();
+    assert_eq!(metadata.rows, rows([("Item", 12), ("odd\nname", 3), ("older", 4)]));
+    let quoted = text.replace('`', "\"");
+    assert_eq!(MydumperMetadata::read(&quoted), Ok(metadata));
+    let unfinished = text.replace("# Finished", "# Began");
+    assert_eq!(MydumperMetadata::read(&unfinished), Err(UnfinishedMydumper));
+}
