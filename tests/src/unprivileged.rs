@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::{Project, binary};
 
 /// The user that is nobody, everywhere.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 
 /// A project that belongs to a user without privileges, and that user's hosts.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Unprivileged {
 impl Unprivileged {
     /// Hands a project over to the user. Call it when the project is complete.
     pub fn owning(project: Project) -> Self {
-        if !rustix::process::geteuid().is_root() {
+        if !we_are_root() {
             let program = binary().to_path_buf();
             return Self { project, program, _folder: None, user: None };
         }
@@ -81,7 +81,13 @@ impl Unprivileged {
     }
 }
 
-fn give_away(path: &Path) {
+/// Whether permissions do not hold for the tests themselves.
+pub(crate) fn we_are_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Hands a path, and what is below it, to the user that is nobody.
+pub(crate) fn give_away(path: &Path) {
     chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     if path.is_dir() && !path.is_symlink() {
         for entry in std::fs::read_dir(path).unwrap() {
