@@ -16,6 +16,7 @@ mod postgres;
 mod process;
 mod programs;
 mod restore;
+mod rich;
 mod rows;
 mod tls;
 

@@ -6,6 +6,7 @@ mod endings;
 mod mariadb;
 mod pgbouncer;
 mod postgres;
+mod rich;
 
 use std::process::Command;
 
