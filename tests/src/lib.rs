@@ -15,6 +15,7 @@ mod normaliser;
 mod project;
 pub mod replay;
 mod schemas;
+pub mod scripted_tool;
 pub mod servers;
 pub mod small_disk;
 pub mod unprivileged;

@@ -7,6 +7,7 @@ mod mariadb;
 mod pgbouncer;
 mod postgres;
 mod rich;
+mod scripted;
 
 use std::process::Command;
 
