@@ -1,6 +1,7 @@
 //! A project to back up: the bookshop, in a temporary folder.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,6 +48,52 @@ impl Project {
             project.database(environment).execute_batch(&script).unwrap();
         }
         project
+    }
+
+    /// A project without tables whose environments have the databases that the URLs say: a configuration, a
+    /// `.env` and a schema. The variables are `DEV_DATABASE_URL`, `PROD_DATABASE_URL` and so on.
+    pub fn with_urls<Url: AsRef<str>>(environments: &[(&str, Url)]) -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap() };
+        let (mut settings, mut variables) = (serde_json::Map::new(), String::new());
+        for (environment, url) in environments {
+            let (variable, url) = (Self::url_variable(environment), url.as_ref());
+            assert!(!url.contains(['\'', '\n']), "such a URL wants its own .env: {url}");
+            settings.insert((*environment).to_owned(), json!({"connection_string_env": variable}));
+            writeln!(variables, "{variable}='{url}'").unwrap();
+        }
+        let first = environments.first().map_or("", |(_, url)| url.as_ref());
+        let provider = match first.split(':').next() {
+            Some("mysql") => "mysql",
+            Some("postgres" | "postgresql") => "postgresql",
+            _ => "sqlite",
+        };
+        let variable = environments.first().map(|(name, _)| Self::url_variable(name));
+        let schema = format!(
+            "datasource db {{\n  provider = \"{provider}\"\n  url      = env(\"{}\")\n}}\n",
+            variable.unwrap_or_default()
+        );
+        let configuration = json!({
+            "schema_version": "1.0",
+            "database": {"provider": provider, "hosting": "local", "migration_tool": "prisma"},
+            "environments": settings,
+            "migrations": {"table": "_prisma_migrations"}
+        });
+        for (file, text) in [
+            (".env", variables),
+            (".fractary/plugins/faber-db/config.json", configuration.to_string()),
+            ("prisma/schema.prisma", schema),
+        ] {
+            let target = project.path(file);
+            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            std::fs::write(target, text).unwrap();
+        }
+        project
+    }
+
+    /// The variable that has an environment's URL.
+    pub fn url_variable(environment: &str) -> String {
+        let name = if environment == "production" { "prod" } else { environment };
+        format!("{}_DATABASE_URL", name.to_ascii_uppercase().replace('-', "_"))
     }
 
     /// The project's root, links resolved.

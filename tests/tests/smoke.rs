@@ -45,3 +45,13 @@ fn the_id_of_a_deleted_backup_is_never_given_again() {
     let distinct: std::collections::BTreeSet<_> = ids.iter().map(ToString::to_string).collect();
     assert_eq!(distinct.len(), 5, "{ids:?}");
 }
+
+#[test]
+fn a_project_of_urls_is_backed_up() {
+    let project = Project::with_urls(&[("dev", "file:./dev.db"), ("production", "file:./live.db")]);
+    for (environment, database) in [("dev", "dev"), ("production", "live")] {
+        project.database(database).execute_batch("CREATE TABLE book(id INTEGER)").unwrap();
+        let result = project.create(environment);
+        assert_eq!(result["row_totals"]["tables"], 1, "{result:#}");
+    }
+}
