@@ -4,5 +4,8 @@
 #[expect(clippy::indexing_slicing, reason = "offsets are computed from the lengths beside them")]
 mod pipeline;
 mod prisma_local;
+mod process;
+mod tools;
 
 pub use prisma_local::PrismaLocal;
+pub use process::{Supervision, supervise};

@@ -1,7 +1,9 @@
 //! The command line: without a subcommand the skill host.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use backup_handlers::Supervision;
 use clap::{Args, Parser};
 
 /// Creates, verifies, lists and deletes database backups: JSON requests on stdin, one a line, JSON
@@ -22,6 +24,28 @@ pub(crate) struct CommandLine {
 pub(crate) enum Subcommand {
     /// Write the JSON schemas of requests, answers and files, or check that they are up to date.
     Schemas(SchemasCommand),
+    /// Run a native tool for another process of this program, and end it when that one dies.
+    #[command(hide = true)]
+    Supervise(SuperviseCommand),
+}
+
+/// A tool to run, and for whom.
+#[derive(Debug, Args)]
+pub(crate) struct SuperviseCommand {
+    /// The process that wants the tool.
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// The tool gets the processor and the disk last.
+    #[arg(long)]
+    pub(crate) low_priority: bool,
+    /// A file that goes when that process dies.
+    #[arg(long)]
+    pub(crate) remove_with_parent: Option<PathBuf>,
+    /// The tool.
+    pub(crate) program: OsString,
+    /// Its arguments.
+    #[arg(last = false, allow_hyphen_values = true, trailing_var_arg = true)]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// Where the schemas are, and what to do with them.
@@ -32,4 +56,16 @@ pub(crate) struct SchemasCommand {
     /// Only check; say which files differ and exit with status 1 if any does.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+impl SuperviseCommand {
+    pub(crate) fn into_supervision(self) -> Supervision {
+        Supervision {
+            parent: self.parent,
+            low_priority: self.low_priority,
+            remove_with_parent: self.remove_with_parent,
+            program: self.program,
+            arguments: self.arguments,
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod host;
 mod input;
 mod messages;
 mod output;
+mod pace;
 mod progress;
 mod schemas;
 mod signals;
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
     match command_line.subcommand {
         None => host::serve(),
         Some(Subcommand::Schemas(schemas)) => schemas::run(&schemas),
+        Some(Subcommand::Supervise(command)) => {
+            backup_handlers::supervise(&command.into_supervision())
+        }
     }
 }
 
