@@ -1,5 +1,7 @@
 //! SHA-256 of small things, in lower-case hexadecimal.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
 /// The digest of several parts; a part's end counts, so that `ab`,`c` is not `a`,`bc`.
@@ -8,6 +10,24 @@ pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     for part in parts {
         digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
         digest.update(part);
+    }
+    hexadecimal(&digest.finalize())
+}
+
+/// The length of a small file and the digest of its content.
+///
+/// # Errors
+/// It cannot be read.
+pub fn of_file(path: &Path) -> std::io::Result<(u64, String)> {
+    let content = std::fs::read(path)?;
+    Ok((content.len() as u64, hexadecimal(&Sha256::digest(&content))))
+}
+
+/// The digest of lines, as they are.
+pub fn of_lines(lines: &[String]) -> String {
+    let mut digest = Sha256::new();
+    for line in lines {
+        digest.update(line);
     }
     hexadecimal(&digest.finalize())
 }

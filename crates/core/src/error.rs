@@ -48,6 +48,8 @@ pub enum Error {
         format: &'static str,
         /// Why.
         detail: String,
+        /// The one to use instead.
+        instead: &'static str,
     },
     /// No configuration was found.
     #[error("No configuration found")]
@@ -96,6 +98,62 @@ pub enum Error {
         detail: String,
         /// How a person can try it by hand.
         test_command: String,
+    },
+    /// A native tool is not installed.
+    #[error("{tool} not found - {client} required")]
+    ToolNotFound {
+        /// The tool.
+        tool: &'static str,
+        /// What it comes with.
+        client: ClientPackage,
+        /// The configured folders in which it was looked for; none where that was everywhere.
+        looked_in: Vec<PathBuf>,
+    },
+    /// No installed tool fits the server.
+    #[error("{tool} {tool_version} does not fit {server}")]
+    ToolVersionMismatch {
+        /// The tool.
+        tool: &'static str,
+        /// The version of the best one that was found, in words.
+        tool_version: String,
+        /// The server's product and version.
+        server: String,
+        /// The package that has a fitting one, by its Debian name.
+        package: String,
+        /// What it comes with.
+        client: ClientPackage,
+    },
+    /// The database's user may not read it whole.
+    #[error("The database user may not read everything")]
+    PermissionDenied {
+        /// What it may not, in one line each.
+        missing: Vec<String>,
+        /// What would allow it, in the engine's own words.
+        grants: Vec<String>,
+        /// The tool's own words, where it had to find out.
+        words: Option<String>,
+    },
+    /// Between here and the server stands a pooler that gives every transaction another session.
+    #[error(
+        "Unsupported database: the URL leads to a pooler in {mode} mode, through which no dump is whole"
+    )]
+    Pooled {
+        /// The pooler's mode, as far as it shows.
+        mode: &'static str,
+    },
+    /// Somebody changed or held what was read, so that no one instant of it could be had.
+    #[error("The database was changed or locked while it was backed up")]
+    Disturbed {
+        /// The server's or the tool's own words.
+        detail: String,
+    },
+    /// The environment's direct URL is of another database.
+    #[error("Configuration invalid: ${direct_variable} leads to another database than ${variable}")]
+    DirectUrlElsewhere {
+        /// The variable of the direct URL.
+        direct_variable: String,
+        /// The variable of the environment's own URL.
+        variable: String,
     },
     /// There is too little room to begin.
     #[error("Insufficient disk space")]
@@ -191,6 +249,42 @@ pub enum Error {
     },
 }
 
+/// The package of an engine's command-line programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientPackage {
+    /// `pg_dump`, `pg_restore`, `psql`.
+    Postgres,
+    /// `mysqldump`, `mysql`.
+    MySql,
+    /// `mariadb-dump`, `mariadb`.
+    MariaDb,
+    /// `mydumper`.
+    Mydumper,
+}
+
+impl ClientPackage {
+    /// Its Debian name.
+    pub const fn package(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgresql-client",
+            Self::MySql => "default-mysql-client",
+            Self::MariaDb => "mariadb-client",
+            Self::Mydumper => "mydumper",
+        }
+    }
+}
+
+impl std::fmt::Display for ClientPackage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Postgres => "PostgreSQL client",
+            Self::MySql => "MySQL client",
+            Self::MariaDb => "MariaDB client",
+            Self::Mydumper => "mydumper",
+        })
+    }
+}
+
 /// What is wrong with an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationFailure {
@@ -204,6 +298,8 @@ pub struct VerificationFailure {
     pub readable: bool,
     /// What the check found.
     pub finding: String,
+    /// The words of the tool that wrote or read it, where it had some.
+    pub words: Option<String>,
 }
 
 /// A question, and the token that answers it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use backup_protocol::{Format, HandlerDescription, RowCounts};
@@ -60,6 +61,8 @@ pub struct DatabaseFacts {
     pub size: u64,
     /// How many bytes the handler will write beside the artifact while it works.
     pub working_copy: u64,
+    /// How many bytes of rows it holds, without indexes; where the engine tells.
+    pub row_bytes: Option<u64>,
     /// What the caller should know.
     pub warnings: Vec<String>,
 }
@@ -71,23 +74,42 @@ pub struct DumpOrder {
     pub target: DatabaseTarget,
     /// What the artifact is to be.
     pub form: ArtifactForm,
-    /// How many threads compress.
-    pub workers: NonZeroUsize,
     /// The name of the table that holds the migrations' state.
     pub migrations_table: String,
     /// The dump's size before compression, in bytes, estimated; for progress only.
     pub expected_bytes: Option<u64>,
 }
 
-/// Where a dump goes: a file that the rules created, own and have locked.
+/// How the native tools work for one environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolSettings {
+    /// The folders in which tools are looked for; where there are none, on PATH and where they usually are.
+    pub directories: Vec<PathBuf>,
+    /// How long a tool may write nothing before it counts as hung.
+    pub stall: Duration,
+    /// How many threads compress, and how many jobs dump where a tool can do several.
+    pub threads: NonZeroUsize,
+    /// Whether tools and compression get the processor and the disk last.
+    pub low_priority: bool,
+    /// How hard to compress; the algorithm's default where none.
+    pub compression_level: Option<i32>,
+    /// Whether writers are kept out while MySQL or MariaDB is dumped.
+    pub global_read_lock: bool,
+    /// How long rows may be counted in the database where the dump does not pass through this program.
+    pub row_counting: Duration,
+}
+
+/// Where a dump goes: a file or folder that the rules created, own and have locked.
 #[derive(Debug)]
 pub struct Destination {
-    /// The open, empty, locked file.
+    /// The open, empty, locked file; of a folder a handle to sync it by.
     pub file: File,
-    /// Its path, for libraries that must open it themselves.
+    /// Its path, for tools and libraries that must open it themselves.
     pub path: PathBuf,
     /// A second such file for a working copy, with its path.
     pub working_copy: (File, PathBuf),
+    /// A third one for what belongs to the whole server, where that is asked for.
+    pub globals: Option<(File, PathBuf)>,
 }
 
 /// What is known of a dump once it is written.
@@ -97,8 +119,14 @@ pub struct Dumped {
     pub passed: Option<Checksums>,
     /// The migrations that are in it.
     pub migrations: Migrations,
-    /// The rows that are in it, by table.
+    /// The tables that must be in it, each with its rows where they were counted.
     pub row_counts: RowCounts,
+    /// Length in bytes and SHA-256 of what belongs to the whole server, where that was asked for.
+    pub globals: Option<(u64, String)>,
+    /// The server's product and version; none where the engine is a library.
+    pub server: Option<String>,
+    /// How it is compressed in fact: a tool may not have what was asked for.
+    pub compression: Compression,
     /// The smallest size of the uncompressed dump that is plausible, in bytes.
     pub expected_minimum: u64,
     /// How long other connections could not write, in seconds; where the engine made them wait.
@@ -142,8 +170,8 @@ pub struct ArtifactToExamine<'a> {
     pub engine: Option<&'a str>,
     /// What it should be.
     pub form: ArtifactForm,
-    /// How many threads decompress.
-    pub workers: NonZeroUsize,
+    /// How the tools work that read it.
+    pub settings: &'a ToolSettings,
     /// How deep to look.
     pub depth: Depth,
     /// A locked, empty file beside the artifact, for a copy that the engine can open; where the depth
@@ -162,6 +190,8 @@ pub struct Examination {
     pub raw: Option<(u64, String)>,
     /// What is wrong with the structure; none where nothing is, or where the depth did not reach it.
     pub flaw: Option<String>,
+    /// The rows that were found by table, where the depth and the format let them be counted.
+    pub row_counts: Option<RowCounts>,
 }
 
 /// One way of making backups.
@@ -174,10 +204,10 @@ pub trait Handler: Send + Sync {
     fn spoken_name(&self) -> &'static str;
 
     /// The method's name in records.
-    fn backup_method(&self, target: &DatabaseTarget) -> &'static str;
+    fn backup_method(&self, target: &DatabaseTarget, format: Format) -> &'static str;
 
     /// Whether examining this form as deep needs a scratch file as large as the uncompressed dump.
-    fn needs_scratch(&self, form: ArtifactForm, depth: Depth) -> bool;
+    fn needs_scratch(&self, engine: Option<&str>, form: ArtifactForm, depth: Depth) -> bool;
 
     /// The format to use when none is asked for.
     fn default_format(&self, target: &DatabaseTarget) -> Format;
@@ -188,27 +218,16 @@ pub trait Handler: Send + Sync {
     /// [`Error::FormatUnavailable`] names the formats that exist.
     fn extension(&self, target: &DatabaseTarget, form: ArtifactForm) -> Result<String, Error>;
 
-    /// Reaches the database and learns what the rules must know before a dump.
+    /// Finds what is needed to reach the database, and reaches it.
     ///
     /// # Errors
-    /// The database cannot be reached, or its user may not read it whole.
-    async fn inspect(
+    /// A tool is missing, or the database cannot be reached.
+    async fn connect(
         &self,
         target: &DatabaseTarget,
-        form: ArtifactForm,
+        settings: &ToolSettings,
         run: &Run,
-    ) -> Result<DatabaseFacts, Error>;
-
-    /// Writes the dump into the destination and makes it durable.
-    ///
-    /// # Errors
-    /// The dump is not whole; what was written is the caller's to remove.
-    async fn dump(
-        &self,
-        order: DumpOrder,
-        destination: Destination,
-        run: &Run,
-    ) -> Result<Dumped, Error>;
+    ) -> Result<Box<dyn Database>, Error>;
 
     /// Reads an artifact back. A flaw is a finding, not an error.
     ///
@@ -219,4 +238,31 @@ pub trait Handler: Send + Sync {
         artifact: ArtifactToExamine<'_>,
         run: &Run,
     ) -> Result<Examination, Error>;
+}
+
+/// A database that was reached. Dropped, it is left as it was found.
+#[async_trait]
+pub trait Database: Send {
+    /// Keeps runs on other machines off the database for as long as this lives.
+    ///
+    /// # Errors
+    /// [`Error::BackupInProgress`] where another run holds it still after `patience`.
+    async fn reserve(&mut self, patience: Duration, run: &Run) -> Result<(), Error>;
+
+    /// Learns what the rules must know before a dump.
+    ///
+    /// # Errors
+    /// Its user may not read it whole, or no tool fits it.
+    async fn inspect(&mut self, form: ArtifactForm, run: &Run) -> Result<DatabaseFacts, Error>;
+
+    /// Writes the dump into the destination and makes it durable.
+    ///
+    /// # Errors
+    /// The dump is not whole; what was written is the caller's to remove.
+    async fn dump(
+        &mut self,
+        order: DumpOrder,
+        destination: Destination,
+        run: &Run,
+    ) -> Result<Dumped, Error>;
 }

@@ -22,6 +22,7 @@ mod redaction;
 mod retention;
 mod run;
 mod secret;
+mod shrinkage;
 pub mod size;
 mod space;
 mod storage;
@@ -33,13 +34,15 @@ pub use database::{
     DatabaseTarget, HostAddress, LibpqEnvironment, MISLEADING_LIBPQ_VARIABLES, MySqlConnection,
     MySqlEndpoint, MySqlTls, MySqlTlsMode, ServerDatabase, ServerEngine, ServerUrl, SqliteDatabase,
 };
-pub use error::{Error, VerificationFailure, is_disk_full};
+pub use digest::of_lines as sha256_of_lines;
+pub use error::{ClientPackage, Error, VerificationFailure, is_disk_full};
 pub use handler::{
-    ArtifactForm, ArtifactToExamine, Checksums, Compression, DatabaseFacts, Depth, Destination,
-    DumpOrder, Dumped, Examination, Handler,
+    ArtifactForm, ArtifactToExamine, Checksums, Compression, Database, DatabaseFacts, Depth,
+    Destination, DumpOrder, Dumped, Examination, Handler, ToolSettings,
 };
 pub use host::Host;
 pub use interrupt::{Interrupt, Signal};
+pub use locks::private_folder;
 pub use operations::{fault, perform, refuse};
 pub use progress::{Completion, Happening, Progress, Step};
 pub use project::Surroundings;

@@ -132,19 +132,23 @@ fn nofollow() -> i32 {
     i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
 }
 
-/// The folder of the locks that hold for all projects of this user on this machine.
+/// The folder of the locks that hold for all projects of this user on this machine, which nobody else can
+/// read.
 ///
 /// Not `TMPDIR` and not the home folder: cron, an agent and a person must find the same one.
-fn machine_folder() -> Result<PathBuf, Error> {
+///
+/// # Errors
+/// It cannot be created, or belongs to somebody else.
+pub fn private_folder() -> Result<PathBuf, Error> {
     let user = rustix::process::geteuid().as_raw();
     let folder = PathBuf::from(format!("/tmp/backup-manager-{user}"));
     let failed = |error| Error::storage("use", &folder, error);
     storage::create_folder(&folder).map_err(failed)?;
     let found = std::fs::symlink_metadata(&folder).map_err(failed)?;
-    if !found.is_dir() || found.uid() != user {
+    if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
         return Err(failed(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "the folder for locks belongs to somebody else",
+            "the folder for locks is not this user's alone",
         )));
     }
     Ok(folder)
@@ -171,7 +175,7 @@ pub async fn database_lock(
     patience: Duration,
     run: &Run,
 ) -> Result<DatabaseLock, Error> {
-    let path = machine_folder()?.join(format!("database-{identity}.lock"));
+    let path = private_folder()?.join(format!("database-{identity}.lock"));
     match FileLock::acquire(&path, patience, None, run).await? {
         Some(lock) => Ok(DatabaseLock(Some(lock))),
         None => Err(Error::BackupInProgress { run_id: holder(&path).map(|holder| holder.run_id) }),

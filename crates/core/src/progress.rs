@@ -22,6 +22,8 @@ pub enum Happening {
         done: u64,
         /// In all, estimated.
         expected: Option<u64>,
+        /// Tables of which all rows have passed; where the tool lets it be known.
+        tables_done: Option<u64>,
     },
     /// The run ended well.
     Completed(Completion),

@@ -34,6 +34,13 @@ impl SpaceNeed {
     }
 }
 
+/// The smallest artifact that is plausible for a dump that is expected to have so many bytes before compression,
+/// in bytes: a tenth of it. Tables may be mostly empty pages, and rows may have gone since the last backup.
+pub fn plausible_minimum(expected_dump: u64, compressed: bool) -> u64 {
+    let percent = if compressed { COMPRESSED_PERCENT } else { 100.0 };
+    scaled(expected_dump / 10, percent)
+}
+
 /// A share of `bytes`, rounded down; sizes beyond 2^53 bytes lose precision that no estimate has.
 #[expect(
     clippy::cast_precision_loss,
@@ -56,6 +63,12 @@ mod tests {
         assert_eq!(need.estimate, 54 * GIB);
         assert_eq!(crate::size::whole_need(need.required, 50 * GIB, GIB), 16);
         assert!(need.fits(50 * GIB));
+    }
+
+    #[test]
+    fn a_tenth_of_what_is_expected_is_plausible() {
+        assert_eq!(plausible_minimum(1000, false), 100);
+        assert_eq!(plausible_minimum(1000, true), 30);
     }
 
     #[test]

@@ -2,32 +2,37 @@
 
 use std::path::Path;
 
-use backup_protocol::Evidence;
+use backup_protocol::{Evidence, RowCounts};
 
 use crate::error::VerificationFailure;
-use crate::handler::{Checksums, Examination};
+use crate::handler::{Checksums, Dumped, Examination};
 use crate::records::Artifact;
 
 /// What a passed verification reached: the structure is whole, the bytes are those that were written, the
 /// size is what the database can have. Further needs a restore.
 pub const REACHED: Evidence = Evidence::PlausibleSize;
 
-/// Grades a fresh artifact: what was read back must be what passed, whole, and not too small.
+/// How many tables a finding names.
+const MOST_TABLES_NAMED: usize = 5;
+
+/// Grades a fresh artifact: what was read back must be what passed, whole, with every table and row, and not
+/// too small. Says what was proven: the bytes, and the rows by table.
 ///
 /// # Errors
 /// The failure says what is wrong.
 pub fn grade_new(
     file: &Path,
-    passed: Option<&Checksums>,
+    dumped: &Dumped,
     found: &Examination,
-    expected_minimum: u64,
-) -> Result<Checksums, VerificationFailure> {
+) -> Result<(Checksums, RowCounts), VerificationFailure> {
+    let expected_minimum = dumped.expected_minimum;
     let failed = |finding: String| VerificationFailure {
         file: file_name(file),
         expected_minimum,
         actual: found.stored_bytes,
         readable: true,
         finding,
+        words: None,
     };
     if let Some(flaw) = &found.flaw {
         return Err(failed(flaw.clone()));
@@ -40,14 +45,50 @@ pub fn grade_new(
         raw_bytes,
         raw_sha256,
     };
-    if passed.is_some_and(|passed| *passed != checksums) {
+    if dumped.passed.as_ref().is_some_and(|passed| *passed != checksums) {
         return Err(failed("the file does not hold the bytes that were written to it".to_owned()));
     }
     if raw_bytes < expected_minimum {
         let finding = format!("{raw_bytes} bytes are less than this database can have");
         return Err(VerificationFailure { actual: raw_bytes, ..failed(finding) });
     }
-    Ok(checksums)
+    let Some(counted) = &found.row_counts else {
+        return Ok((checksums, dumped.row_counts.clone()));
+    };
+    match differences(&dumped.row_counts, counted) {
+        Some(finding) => Err(failed(finding)),
+        None => Ok((checksums, proven_rows(&dumped.row_counts, counted))),
+    }
+}
+
+/// The tables that must be in a dump, each with the rows that were found where the database did not tell.
+fn proven_rows(expected: &RowCounts, counted: &RowCounts) -> RowCounts {
+    let row = |(table, count): (&String, &Option<u64>)| {
+        (table.clone(), count.or_else(|| counted.get(table).copied().flatten()))
+    };
+    expected.iter().map(row).collect()
+}
+
+/// What a dump has too little or too much of; none where every table and row that must be there is.
+fn differences(expected: &RowCounts, counted: &RowCounts) -> Option<String> {
+    let different: Vec<String> = expected
+        .iter()
+        .filter_map(|(table, count)| match (count, counted.get(table)) {
+            (_, None) => Some(format!("{table} is missing")),
+            (Some(count), Some(Some(found))) if count != found => {
+                Some(format!("{table} has {found} of {count} rows"))
+            }
+            _ => None,
+        })
+        .collect();
+    let named: Vec<&str> = different.iter().take(MOST_TABLES_NAMED).map(String::as_str).collect();
+    match different.len() {
+        0 => None,
+        count if count > MOST_TABLES_NAMED => {
+            Some(format!("{} and {} more", named.join(", "), count - MOST_TABLES_NAMED))
+        }
+        _ => Some(named.join(", ")),
+    }
 }
 
 /// Grades a recorded artifact against its manifest.
@@ -65,6 +106,7 @@ pub fn grade_recorded(
         actual: found.stored_bytes,
         readable: true,
         finding: finding.to_owned(),
+        words: None,
     };
     if found.stored_bytes != recorded.size_bytes {
         return Err(failed("the size is not the recorded one"));
@@ -82,6 +124,12 @@ pub fn grade_recorded(
     Ok(())
 }
 
+/// The failure of an artifact that is a folder where it should be a file, or the other way round.
+pub fn of_another_kind(file: &Path, expected: u64) -> VerificationFailure {
+    let kind = if file.is_dir() { "a folder, not a file" } else { "a file, not a folder" };
+    VerificationFailure { finding: format!("it is {kind}"), ..missing(file, expected) }
+}
+
 /// The failure of an artifact that is not there.
 pub fn missing(file: &Path, expected: u64) -> VerificationFailure {
     VerificationFailure {
@@ -90,6 +138,7 @@ pub fn missing(file: &Path, expected: u64) -> VerificationFailure {
         actual: 0,
         readable: false,
         finding: "the file is missing".to_owned(),
+        words: None,
     }
 }
 
@@ -102,26 +151,64 @@ mod tests {
     use super::*;
 
     fn found(bytes: u64) -> Examination {
-        Examination { stored_bytes: bytes, stored_sha256: "aa".to_owned(), raw: None, flaw: None }
+        Examination {
+            stored_bytes: bytes,
+            stored_sha256: "aa".to_owned(),
+            raw: None,
+            flaw: None,
+            row_counts: None,
+        }
     }
 
-    fn passed(bytes: u64) -> Checksums {
-        Checksums {
+    fn counts(counts: &[(&str, Option<u64>)]) -> RowCounts {
+        counts.iter().map(|(table, count)| ((*table).to_owned(), *count)).collect()
+    }
+
+    /// A dump of so many bytes, as they passed, that must have at least so many.
+    fn dumped(passed: Option<u64>, expected_minimum: u64) -> Dumped {
+        let passed = passed.map(|bytes| Checksums {
             stored_bytes: bytes,
             stored_sha256: "aa".to_owned(),
             raw_bytes: bytes,
             raw_sha256: "aa".to_owned(),
+        });
+        Dumped {
+            passed,
+            migrations: crate::records::Migrations::default(),
+            row_counts: RowCounts::new(),
+            globals: None,
+            server: None,
+            compression: crate::handler::Compression::None,
+            expected_minimum,
+            writers_blocked_seconds: None,
+            tools: std::collections::BTreeMap::new(),
+            warnings: Vec::new(),
         }
     }
 
     #[test]
     fn a_fresh_artifact_must_be_what_passed() {
         let file = Path::new("a.sql");
-        assert!(grade_new(file, Some(&passed(5)), &found(5), 5).is_ok());
-        assert!(grade_new(file, Some(&passed(6)), &found(5), 0).is_err());
-        assert!(grade_new(file, None, &found(5), 6).is_err());
+        assert!(grade_new(file, &dumped(Some(5), 5), &found(5)).is_ok());
+        assert!(grade_new(file, &dumped(Some(6), 0), &found(5)).is_err());
+        assert!(grade_new(file, &dumped(None, 6), &found(5)).is_err());
         let flawed = Examination { flaw: Some("no end".to_owned()), ..found(5) };
-        assert_eq!(grade_new(file, None, &flawed, 0).unwrap_err().finding, "no end");
+        assert_eq!(grade_new(file, &dumped(None, 0), &flawed).unwrap_err().finding, "no end");
+    }
+
+    #[test]
+    fn every_table_and_every_row_must_be_there() {
+        let expected = counts(&[("a", Some(2)), ("b", None), ("c", Some(0))]);
+        let dumped = Dumped { row_counts: expected, ..dumped(None, 0) };
+        let graded = |rows: &[(&str, Option<u64>)]| {
+            let found = Examination { row_counts: Some(counts(rows)), ..found(5) };
+            grade_new(Path::new("a.sql"), &dumped, &found).map_err(|failure| failure.finding)
+        };
+        let whole = [("a", Some(2)), ("b", Some(7)), ("c", Some(0)), ("extension's", Some(1))];
+        let (_, rows) = graded(&whole).unwrap();
+        assert_eq!(rows, counts(&[("a", Some(2)), ("b", Some(7)), ("c", Some(0))]));
+        let few = graded(&[("a", Some(1)), ("c", Some(0))]).unwrap_err();
+        assert_eq!(few, "a has 1 of 2 rows, b is missing");
     }
 
     #[test]

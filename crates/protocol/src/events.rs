@@ -33,6 +33,19 @@ pub struct Event {
     /// Bytes of the dump expected in all, an estimate; with `progress`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes_expected: Option<u64>,
+    /// Bytes of the dump a second, since its first; with `progress`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes_per_second: Option<u64>,
+    /// The share of the expected bytes that is done, from 0 to 1; with `progress`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(range(min = 0, max = 1))]
+    pub share: Option<f64>,
+    /// When the dump will be done if it goes on so, UTC; with `progress`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub estimated_end: Option<DateTime<Utc>>,
+    /// Tables of which all rows have passed, where the tool lets it be known; with `progress`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tables_done: Option<u64>,
     /// How the run ended; with `completed`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<Status>,

@@ -90,6 +90,15 @@ pub struct ErrorFacts {
     /// The file that the error is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// What the database's user may not do or read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Vec<String>>,
+    /// The version of the tool that was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_version: Option<String>,
+    /// The server's product and version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_version: Option<String>,
     /// The names that would have been taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<Vec<String>>,

@@ -182,6 +182,10 @@ pub struct CreateBackupParameters {
     /// keep it from expiring. Default: none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tags: Option<Vec<String>>,
+    /// Also write the server's roles and tablespaces beside the dump, without passwords where the right to
+    /// read them is missing. PostgreSQL only. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub include_globals: Option<bool>,
     /// Do all checks and answer with the plan; write nothing. Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dry_run: Option<bool>,

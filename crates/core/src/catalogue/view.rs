@@ -47,6 +47,9 @@ pub struct RecordView<'a> {
     /// The database's size when the backup was made, in bytes.
     #[serde(default)]
     pub database_size_bytes: Option<u64>,
+    /// The uncompressed dump's size, in bytes.
+    #[serde(default)]
+    pub raw_size_bytes: Option<u64>,
     /// How many notes the record takes into account.
     #[serde(default)]
     pub notes_count: Option<usize>,

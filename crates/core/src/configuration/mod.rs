@@ -5,6 +5,7 @@
 mod checks;
 mod handler_choice;
 mod settings;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,7 +89,7 @@ pub struct EnvironmentSection {
     /// `backup.low_priority`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_priority: Option<bool>,
-    /// Whether a dump of MySQL or MariaDB locks all tables while it begins. Default:
+    /// Whether a dump of MySQL or MariaDB keeps writers out of the whole server until it is done. Default:
     /// `backup.global_read_lock`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_read_lock: Option<bool>,
@@ -187,8 +188,8 @@ pub struct BackupSection {
     /// Whether native tools and compression run at the lowest CPU and I/O priority. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_priority: Option<bool>,
-    /// Whether a dump of MySQL or MariaDB locks all tables while it begins, so that tables without
-    /// transactions are consistent with the others; writers wait meanwhile. Default: false.
+    /// Whether a dump of MySQL or MariaDB keeps writers out of the whole server until it is done,
+    /// so that tables without transactions are consistent with the others. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_read_lock: Option<bool>,
     /// How many seconds counting rows may take, from 0 to 86400; what is not counted by then is unknown.

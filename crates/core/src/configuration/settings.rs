@@ -1,13 +1,11 @@
 //! What the configuration says of one environment, defaults filled in.
 
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use backup_protocol::CompressionChoice;
 
 use super::handler_choice::HandlerSettings;
-use super::{BackupSection, Configuration, EnvironmentSection, HandlerChoice, choose_handler};
+use super::{Configuration, HandlerChoice, choose_handler};
 use crate::environment::EnvironmentName;
 use crate::error::Error;
 use crate::size::GIB;
@@ -15,10 +13,6 @@ use crate::size::GIB;
 const DEFAULT_MIGRATIONS_TABLE: &str = "_prisma_migrations";
 const DEFAULT_LARGE_BACKUP_GB: f64 = 10.0;
 const DEFAULT_APPROVAL_SECONDS: u32 = 600;
-const DEFAULT_STALL_SECONDS: u32 = 600;
-const DEFAULT_ROW_COUNT_SECONDS: u32 = 60;
-/// gzip has no higher level; zstd goes beyond.
-const HIGHEST_GZIP_LEVEL: u32 = 12;
 
 /// One environment's settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,115 +162,11 @@ impl EnvironmentSettings<'_> {
         Ok(())
     }
 
-    /// The folders in which alone the native tools are looked for; none where that is left open.
-    pub fn tool_directories(&self, root: &Path) -> Option<Vec<PathBuf>> {
-        let folders = self.configuration.backup.as_ref()?.tool_directories.as_ref()?;
-        Some(folders.iter().map(|folder| root.join(folder)).collect())
-    }
-
-    /// How long a native tool may write nothing before it counts as hung.
-    pub fn stall_limit(&self) -> Duration {
-        let seconds = self.nearest(|section| section.stall_seconds, |backup| backup.stall_seconds);
-        Duration::from_secs(seconds.unwrap_or(DEFAULT_STALL_SECONDS).into())
-    }
-
-    /// How long counting rows may take.
-    pub fn row_count_limit(&self) -> Duration {
-        let seconds =
-            self.nearest(|section| section.row_count_seconds, |backup| backup.row_count_seconds);
-        Duration::from_secs(seconds.unwrap_or(DEFAULT_ROW_COUNT_SECONDS).into())
-    }
-
-    /// How hard to compress; none leaves it to the handler.
-    pub fn compression_level(&self, compression: CompressionChoice) -> Option<u32> {
-        let level =
-            self.nearest(|section| section.compression_level, |backup| backup.compression_level)?;
-        match compression {
-            CompressionChoice::Off => None,
-            CompressionChoice::Gzip => Some(level.min(HIGHEST_GZIP_LEVEL)),
-            CompressionChoice::Zstd => Some(level),
-        }
-    }
-
-    /// How many threads compress and how many jobs a parallel dump has; none means the machine's
-    /// processors.
-    pub fn threads(&self) -> Option<NonZeroUsize> {
-        let threads = self.nearest(|section| section.threads, |backup| backup.threads)?;
-        usize::try_from(threads).ok().and_then(NonZeroUsize::new)
-    }
-
-    /// Whether native tools and compression run at the lowest priority.
-    pub fn low_priority(&self) -> bool {
-        self.nearest(|section| section.low_priority, |backup| backup.low_priority).unwrap_or(false)
-    }
-
-    /// Whether a dump of MySQL or MariaDB locks all tables while it begins.
-    pub fn global_read_lock(&self) -> bool {
-        let wanted =
-            self.nearest(|section| section.global_read_lock, |backup| backup.global_read_lock);
-        wanted.unwrap_or(false)
-    }
-
-    /// What the environment says, else the project.
-    fn nearest<T>(
-        &self,
-        environment: impl Fn(&EnvironmentSection) -> Option<T>,
-        project: impl Fn(&BackupSection) -> Option<T>,
-    ) -> Option<T> {
-        let by_environment = self.section().and_then(environment);
-        by_environment.or_else(|| self.configuration.backup.as_ref().and_then(project))
-    }
-
-    fn section(&self) -> Option<&EnvironmentSection> {
+    fn section(&self) -> Option<&super::EnvironmentSection> {
         self.configuration.environments.get(self.name.as_str())
     }
 
     fn invalid(&self, place: String, detail: &str) -> Error {
         Error::ConfigInvalid { path: self.path.to_path_buf(), place, detail: detail.to_owned() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with<T>(text: &str, look: impl FnOnce(EnvironmentSettings<'_>) -> T) -> T {
-        let path = Path::new("config.json");
-        let configuration = Configuration::parse(text, path).unwrap();
-        look(configuration.environment("dev", path).unwrap())
-    }
-
-    #[test]
-    fn the_environment_speaks_before_the_project_and_that_before_the_defaults() {
-        let nothing = r#"{"environments": {"dev": {}}}"#;
-        let project = r#"{"environments": {"dev": {}}, "backup": {"stall_seconds": 5, "threads": 3,
-            "compression_level": 15, "low_priority": true, "global_read_lock": true,
-            "row_count_seconds": 0, "tool_directories": ["tools", "/opt/pg/bin"]}}"#;
-        let both = project.replace(
-            r#""dev": {}"#,
-            r#""dev": {"stall_seconds": 6, "threads": 4, "compression_level": 2,
-                "low_priority": false, "global_read_lock": false, "row_count_seconds": 7}"#,
-        );
-        let seen = |text: &str| {
-            with(text, |settings| {
-                (
-                    settings.stall_limit().as_secs(),
-                    settings.threads().map(NonZeroUsize::get),
-                    settings.compression_level(CompressionChoice::Zstd),
-                    settings.compression_level(CompressionChoice::Gzip),
-                    (settings.low_priority(), settings.global_read_lock()),
-                    settings.row_count_limit().as_secs(),
-                )
-            })
-        };
-        assert_eq!(seen(nothing), (600, None, None, None, (false, false), 60));
-        assert_eq!(seen(project), (5, Some(3), Some(15), Some(12), (true, true), 0));
-        assert_eq!(seen(&both), (6, Some(4), Some(2), Some(2), (false, false), 7));
-        with(project, |settings| {
-            assert_eq!(settings.compression_level(CompressionChoice::Off), None);
-            let folders = settings.tool_directories(Path::new("/project")).unwrap();
-            assert_eq!(folders, [Path::new("/project/tools"), Path::new("/opt/pg/bin")]);
-        });
-        assert_eq!(with(nothing, |settings| settings.tool_directories(Path::new("/"))), None);
     }
 }

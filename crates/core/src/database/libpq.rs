@@ -15,11 +15,10 @@ const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-c
 
 /// Parameters that go through as they are: their names, their variables and the words that they may be;
 /// none where any will do. A word that is none of these is left out, as Prisma does.
-const PASSED_ON: [(&str, &str, Option<&[&str]>); 17] = [
+const PASSED_ON: [(&str, &str, Option<&[&str]>); 16] = [
     ("channel_binding", "PGCHANNELBINDING", Some(&["disable", "prefer", "require"])),
     ("gssencmode", "PGGSSENCMODE", Some(&["disable", "prefer", "require"])),
     ("krbsrvname", "PGKRBSRVNAME", None),
-    ("load_balance_hosts", "PGLOADBALANCEHOSTS", Some(&["disable", "random"])),
     ("options", "PGOPTIONS", None),
     ("passfile", "PGPASSFILE", None),
     ("require_auth", "PGREQUIREAUTH", None),

@@ -68,7 +68,7 @@ fn done(store: &Store<'_>, found: &Found, freed: Option<u64>, owned: bool) -> Re
 }
 
 fn planned(store: &Store<'_>, found: &Found, owned: bool) -> Result<Done, Error> {
-    let existing = found.artifact.metadata().ok().map(|metadata| metadata.len());
+    let existing = storage::artifact_bytes(&found.artifact).ok();
     let last_good_backup = is_last_good(store, found)?;
     let result = DeleteBackupResult {
         freed_bytes: existing.filter(|_| owned).unwrap_or_default(),
@@ -148,7 +148,8 @@ fn is_last_good(store: &Store<'_>, found: &Found) -> Result<bool, Error> {
     let place = (own.created_at(), own.id());
     let environment = found.folder.environment.as_str();
     // A record whose artifact is gone could bring nothing back: it shields none.
-    let is_there = |view: &RecordView<'_>| store.project.root.join(view.file_path()).is_file();
+    let is_there =
+        |view: &RecordView<'_>| storage::is_artifact(&store.project.root.join(view.file_path()));
     let newer = views.iter().any(|view| {
         view.environment() == environment
             && (view.created_at(), view.id()) > place

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backup_protocol::{
-    BackupFile, CompressionChoice, Format, HandlerCreateParameters, HandlerCreateResult,
+    BackupFile, CompressionChoice, HandlerCreateParameters, HandlerCreateResult,
     HandlerDeleteParameters, HandlerDeleteResult, HandlerListParameters, HandlerListResult,
     HandlerVerifyParameters, HandlerVerifyResult, IntegrityCheck, VerificationResult,
     VerificationSummary,
@@ -12,15 +12,15 @@ use backup_protocol::{
 use chrono::{DateTime, Utc};
 
 use super::Done;
-use super::artifact::{self, ArtifactFiles};
+use super::artifact::{self, ArtifactFiles, Made, Making};
 use super::create::compression;
-use super::find::{confined, form_by_name, is_kept_here, is_of_live_database};
+use super::find::{NamedForm, confined, form_by_name, is_kept_here, is_of_live_database};
 use super::list::{read_cursor, write_cursor};
 use super::session::{Session, check_range};
 use super::store::Store;
 use crate::backup_id::BackupId;
 use crate::error::{Error, VerificationFailure};
-use crate::handler::{ArtifactForm, Compression, Depth, DumpOrder};
+use crate::handler::{ArtifactForm, ArtifactToExamine, Compression, Depth, DumpOrder};
 use crate::host::Host;
 use crate::locks;
 use crate::progress::Step;
@@ -29,6 +29,8 @@ use crate::space::SpaceNeed;
 use crate::storage::{self, EnvironmentFolder, FileKind};
 use crate::verification;
 
+/// What artifacts are called.
+const NAMED: &str = "must be named .sql (a text dump), .sqlite (a database file), .dump (pg_dump's custom format) or .dir (a folder); .sql and .sqlite then .gz or .zst when compressed";
 /// What a listed file takes of an answer beside its path, in bytes.
 const BACKUP_FILE_BYTES: usize = 120;
 
@@ -48,15 +50,24 @@ pub(super) async fn create(
     session.refuse_secrets([("output_file", parameters.output_file.as_str())])?;
     environment.refuse_encryption()?;
     let handler = host.handler_for(&database.target);
-    let form = form_of(parameters, environment.compression())?;
-    handler.extension(&database.target, form)?;
+    if let Some(format) = parameters.format {
+        // What the engine does not have is said before what the name does not fit.
+        let compression = Compression::None;
+        handler.extension(&database.target, ArtifactForm { format, compression })?;
+    }
+    let form = form_of(parameters, database.target.engine(), environment.compression())?;
+    let extension = handler.extension(&database.target, form)?;
     let store = Store::of(&project)?;
     let live_databases = project.live_databases(&host.surroundings);
-    let output = output_path(&store, &parameters.output_file, form, &live_databases)?;
+    let output = output_path(&store, &parameters.output_file, &extension, &live_databases)?;
     let patience =
         Duration::from_secs(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS).into());
     let lock = locks::database_lock(&database.target.machine_identity(), patience, run).await?;
-    let facts = handler.inspect(&database.target, form, run).await?;
+    let name = Some(environment.name.as_str());
+    let settings = project.configuration.tool_settings(name, &project.root, host.workers);
+    let mut connected = handler.connect(&database.target, &settings, run).await?;
+    connected.reserve(patience, run).await?;
+    let facts = connected.inspect(form, run).await?;
     let (folder, name) = split(&output);
     let compressed = form.compression != Compression::None;
     let need = SpaceNeed::of(facts.size, compressed, None, facts.working_copy);
@@ -69,16 +80,25 @@ pub(super) async fn create(
         _ => Error::creating_in(&folder, error),
     })?;
     storage::sweep_partials(&folder)?;
-    let mut files = ArtifactFiles::create(&folder, &name, run)?;
+    let mut files = ArtifactFiles::create(&folder, &name, form, None, run)?;
     let order = DumpOrder {
         target: database.target.clone(),
         form,
-        workers: host.workers,
         migrations_table: project.configuration.migrations_table().to_owned(),
-        expected_bytes: Some(facts.size),
+        expected_bytes: facts.row_bytes.or(Some(facts.size)),
     };
-    let (dumped, checksums) =
-        artifact::make(&**handler, order, &files, &name, need.required, run).await?;
+    let making = Making {
+        handler: &**handler,
+        database: &mut *connected,
+        order,
+        settings: &settings,
+        redactor: &session.redactor,
+        files: &files,
+        name: &name,
+        required: need.required,
+    };
+    let Made { dumped, checksums } = artifact::make(making, run).await?;
+    drop(connected);
     files.artifact.publish(&output).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => taken(),
         _ => Error::storage("publish", &output, error),
@@ -129,9 +149,9 @@ pub(super) fn list(
                 continue;
             }
             // A file may go while its folder is read.
-            if let Ok(metadata) = path.metadata() {
+            if let (Ok(metadata), Ok(size)) = (path.metadata(), storage::artifact_bytes(&path)) {
                 let modified = metadata.modified().map(DateTime::<Utc>::from).unwrap_or_default();
-                files.push((modified, path, metadata.len()));
+                files.push((modified, path, size));
             }
         }
     }
@@ -171,13 +191,16 @@ pub(super) async fn verify(
 ) -> Result<Done, Error> {
     let project = session.open_project(host)?;
     let store = Store::of(&project)?;
-    let (path, form) = artifact_path(&store, &parameters.file_path)?;
-    if !path.is_file() {
+    let (path, NamedForm { form, engine }) = artifact_path(&store, &parameters.file_path)?;
+    if !storage::is_artifact(&path) {
         return Err(Error::VerificationFailed(Box::new(verification::missing(&path, 0))));
     }
     run.step(Step::VerifyingIntegrity);
-    let examination =
-        super::verify::examine(host, &path, None, form, Depth::Thorough, None, run).await?;
+    let environment = parameters.environment.as_deref();
+    let settings = project.configuration.tool_settings(environment, &project.root, host.workers);
+    let (depth, settings) = (Depth::Thorough, &settings);
+    let artifact = ArtifactToExamine { path: &path, engine, form, settings, depth, scratch: None };
+    let examination = super::verify::examine(host, artifact, None, run).await?;
     if let Some(finding) = examination.flaw {
         return Err(Error::VerificationFailed(Box::new(VerificationFailure {
             file: split(&path).1,
@@ -185,6 +208,7 @@ pub(super) async fn verify(
             actual: examination.stored_bytes,
             readable: true,
             finding,
+            words: None,
         })));
     }
     let result = HandlerVerifyResult {
@@ -223,7 +247,7 @@ pub(super) async fn delete(
     // What a killed run completed is adopted first, and is then a backup like any other.
     let tidy = store.tidy(run).await?;
     refuse_recorded(&store, &path)?;
-    let metadata = path.symlink_metadata().map_err(|error| match error.kind() {
+    let freed_bytes = storage::artifact_bytes(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::BackupNotFound { given: project.shown(&path) },
         _ => Error::storage("read", &path, error),
     })?;
@@ -231,7 +255,7 @@ pub(super) async fn delete(
     drop(tidy);
     let result = HandlerDeleteResult {
         file_path: project.shown(&path),
-        freed_bytes: metadata.len(),
+        freed_bytes,
         duration_seconds: run.seconds(),
     };
     Done::new(&result, format!("Backup file deleted: {}", result.file_path))
@@ -269,14 +293,18 @@ fn refuse_recorded(store: &Store<'_>, path: &Path) -> Result<(), Error> {
 /// What the file is to be: its name says it, and the parameters must not say otherwise.
 fn form_of(
     parameters: &HandlerCreateParameters,
+    engine: &str,
     default: CompressionChoice,
 ) -> Result<ArtifactForm, Error> {
     let invalid = |detail: &str| Error::InvalidParameter {
         parameter: "output_file",
         detail: detail.to_owned(),
     };
-    let named = form_by_name(Path::new(&parameters.output_file))
-        .ok_or_else(|| invalid("must be named .sql (a text dump) or .sqlite (a database file)"))?;
+    let named = form_by_name(Path::new(&parameters.output_file)).ok_or_else(|| invalid(NAMED))?;
+    if named.engine.is_some_and(|named| named != engine) {
+        return Err(invalid("has the extension of another engine than the database's"));
+    }
+    let named = named.form;
     let chosen = compression(parameters.compression.unwrap_or(default));
     let compression = match (named.compression, parameters.compression) {
         (Compression::None, _) => chosen,
@@ -284,22 +312,25 @@ fn form_of(
         (named, Some(_)) if named == chosen => named,
         _ => return Err(invalid("has the extension of another compression than is asked for")),
     };
-    if parameters.format.is_some_and(|format| {
-        format != named.format && matches!(format, Format::Sql | Format::Custom)
-    }) {
+    if parameters.format.is_some_and(|format| format != named.format) {
         return Err(invalid("has the extension of another format than is asked for"));
     }
-    Ok(ArtifactForm { format: parameters.format.unwrap_or(named.format), compression })
+    Ok(ArtifactForm { format: named.format, compression })
 }
 
-/// Where the file goes: its name gains what its compression adds.
+/// Where the file goes: its name gains what its compression adds, which is the end of `extension` where the
+/// tool does not compress by itself.
 fn output_path(
     store: &Store<'_>,
     output: &str,
-    form: ArtifactForm,
+    extension: &str,
     live_databases: &[PathBuf],
 ) -> Result<PathBuf, Error> {
-    let extension = form.compression.extension();
+    let extension = [Compression::Gzip, Compression::Zstd]
+        .into_iter()
+        .map(Compression::extension)
+        .find(|known| extension.ends_with(known))
+        .unwrap_or_default();
     let named = if output.ends_with(extension) {
         output.to_owned()
     } else {
@@ -321,16 +352,14 @@ fn taken() -> Error {
 }
 
 /// A file that a handler may have written.
-fn artifact_path(store: &Store<'_>, given: &str) -> Result<(PathBuf, ArtifactForm), Error> {
+fn artifact_path(store: &Store<'_>, given: &str) -> Result<(PathBuf, NamedForm<'static>), Error> {
     let invalid = |detail: &str| Error::InvalidParameter {
         parameter: "file_path",
         detail: detail.to_owned(),
     };
     let path = confined(store, given)
         .ok_or_else(|| invalid("must lie under the project or the storage location"))?;
-    let form = form_by_name(&path).ok_or_else(|| {
-        invalid("must be named .sql or .sqlite, then .gz or .zst when compressed")
-    })?;
+    let form = form_by_name(&path).ok_or_else(|| invalid(NAMED))?;
     Ok((path, form))
 }
 

@@ -28,33 +28,39 @@ pub(super) struct Found {
 
 impl Found {
     /// What the artifact should be, from the manifest or else from the file's name.
-    pub(super) fn form(&self) -> Option<ArtifactForm> {
-        match &self.record {
-            Some(record) => {
-                let artifact = &record.manifest.artifact;
-                let compression = [Compression::None, Compression::Gzip, Compression::Zstd]
-                    .into_iter()
-                    .find(|known| known.name() == artifact.compression)?;
-                Some(ArtifactForm { format: artifact.format, compression })
-            }
-            None => form_by_name(&self.artifact),
-        }
+    pub(super) fn form(&self) -> Option<NamedForm<'_>> {
+        let Some(record) = &self.record else { return form_by_name(&self.artifact) };
+        let artifact = &record.manifest.artifact;
+        let compression = [Compression::None, Compression::Gzip, Compression::Zstd]
+            .into_iter()
+            .find(|known| known.name() == artifact.compression)?;
+        let form = ArtifactForm { format: artifact.format, compression };
+        Some(NamedForm { form, engine: Some(&record.manifest.database.engine) })
     }
 }
 
-/// What a file's name says it is.
-pub(super) fn form_by_name(path: &Path) -> Option<ArtifactForm> {
+/// What an artifact is, and of which engine where that is known.
+pub(super) struct NamedForm<'a> {
+    pub form: ArtifactForm,
+    pub engine: Option<&'a str>,
+}
+
+/// What a file's or folder's name says it is. A text dump may be any engine's.
+pub(super) fn form_by_name(path: &Path) -> Option<NamedForm<'static>> {
     let name = path.file_name()?.to_str()?;
     let (name, compression) = [Compression::Gzip, Compression::Zstd]
         .into_iter()
         .find_map(|known| Some((name.strip_suffix(known.extension())?, known)))
         .unwrap_or((name, Compression::None));
-    let format = match name.rsplit_once('.')?.1 {
-        "sql" => Format::Sql,
-        "sqlite" => Format::Custom,
+    let (format, engine) = match name.rsplit_once('.')?.1 {
+        "sql" => (Format::Sql, None),
+        "sqlite" => (Format::Custom, Some("sqlite")),
+        // What a tool compressed itself is not compressed again.
+        "dump" if compression == Compression::None => (Format::Custom, Some("postgres")),
+        "dir" if compression == Compression::None => (Format::Directory, None),
         _ => return None,
     };
-    Some(ArtifactForm { format, compression })
+    Some(NamedForm { form: ArtifactForm { format, compression }, engine })
 }
 
 /// Reads the id that a request names.

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::records::RecordStatus;
 use crate::size;
-use crate::storage::FolderEntry;
+use crate::storage::{self, FolderEntry};
 
 /// How many backups a page shows unless asked otherwise.
 pub(super) const DEFAULT_LIMIT: u32 = 20;
@@ -175,7 +175,7 @@ fn concise(store: &Store<'_>, view: &RecordView<'_>) -> Result<Map<String, Value
 }
 
 fn artifact_exists(store: &Store<'_>, view: &RecordView<'_>) -> bool {
-    store.project.root.join(Path::new(view.file_path())).is_file()
+    storage::is_artifact(&store.project.root.join(Path::new(view.file_path())))
 }
 
 /// The whole record: manifest and notes; for a record without a manifest what the catalogue has.
@@ -198,7 +198,7 @@ fn detailed(
     let artifact = folder.path.join(&record.manifest.artifact.file_name);
     let mut detail = record.to_detail(&store.project.shown(&artifact))?;
     detail.insert("verified".to_owned(), record.standing().is_verified().into());
-    detail.insert("file_exists".to_owned(), artifact.is_file().into());
+    detail.insert("file_exists".to_owned(), storage::is_artifact(&artifact).into());
     Ok(detail)
 }
 

@@ -133,7 +133,7 @@ fn assemble(
         if with_manifest.contains(id.as_str()) {
             // Renewed below; what this version does not know of it survives.
             catalogue.keep(id, text);
-        } else if store.project.root.join(path).is_file() {
+        } else if storage::is_artifact(&store.project.root.join(path)) {
             catalogue.keep(id, text);
             result.from_old_catalogue += 1;
         } else if result.dropped.len() < MOST_SHOWN {

@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use backup_protocol::{
-    Evidence, IntegrityCheck, VerificationResult, VerifyBackupParameters, VerifyBackupResult,
-    VerifyLevel,
+    Evidence, Format, IntegrityCheck, VerificationResult, VerifyBackupParameters,
+    VerifyBackupResult, VerifyLevel,
 };
 
 use super::Done;
-use super::find::{self, Found};
+use super::find::{self, Found, NamedForm};
 use super::session::Session;
 use super::store::{Store, write_note};
 use crate::error::{Error, VerificationFailure};
-use crate::handler::{ArtifactForm, ArtifactToExamine, Depth, Examination};
+use crate::handler::{ArtifactToExamine, Depth, Examination};
 use crate::host::Host;
 use crate::progress::Step;
+use crate::project::Project;
 use crate::records::{MANIFEST_VERSION, Note, NoteKind, RecordStatus};
 use crate::run::Run;
 use crate::storage::{self, PartialFile};
@@ -36,7 +37,7 @@ pub(super) async fn verify(
     run.step(Step::VerifyingIntegrity);
     check_reachable(&store, &found)?;
     let level = parameters.level.unwrap_or_default();
-    let graded = examine_and_grade(host, &found, level, run).await?;
+    let graded = examine_and_grade(host, &project, &found, level, run).await?;
     let now = (host.clock)();
     let note = Note {
         note_version: MANIFEST_VERSION.to_owned(),
@@ -106,51 +107,68 @@ async fn note_finding(
 /// an error, not a verdict on the backup.
 async fn examine_and_grade(
     host: &Host<'_>,
+    project: &Project,
     found: &Found,
     level: VerifyLevel,
     run: &Run,
 ) -> Result<Result<Evidence, VerificationFailure>, Error> {
-    if !found.artifact.is_file() {
+    if !storage::is_artifact(&found.artifact) {
         return Ok(Err(verification::missing(&found.artifact, found.size)));
     }
-    let engine = found.record.as_ref().map(|record| record.manifest.database.engine.as_str());
-    let form = found.form().ok_or_else(|| Error::UnsupportedDatabase {
+    let NamedForm { form, engine } = found.form().ok_or_else(|| Error::UnsupportedDatabase {
         what: "this version does not know this artifact's format".to_owned(),
     })?;
+    if found.artifact.is_dir() != (form.format == Format::Directory) {
+        return Ok(Err(verification::of_another_kind(&found.artifact, found.size)));
+    }
     let depth = match level {
         VerifyLevel::Quick => Depth::Bytes,
         VerifyLevel::Full => Depth::Thorough,
     };
+    let environment = Some(found.folder.environment.as_str());
+    let settings = project.configuration.tool_settings(environment, &project.root, host.workers);
+    let (path, settings) = (found.artifact.as_path(), &settings);
+    let artifact = ArtifactToExamine { path, engine, form, settings, depth, scratch: None };
     let raw_size = found.record.as_ref().map(|record| record.manifest.artifact.raw_size_bytes);
-    let examination = examine(host, &found.artifact, engine, form, depth, raw_size, run).await?;
-    Ok(grade(found, &examination, level))
+    let examination = examine(host, artifact, raw_size, run).await?;
+    Ok(grade(found, &examination, level).and_then(|reached| check_globals(found, reached)))
+}
+
+/// What lies beside the artifact must be what was written as well.
+fn check_globals(found: &Found, reached: Evidence) -> Result<Evidence, VerificationFailure> {
+    let recorded = found.record.as_ref().and_then(|record| record.manifest.globals.as_ref());
+    let Some(globals) = recorded else { return Ok(reached) };
+    let read = crate::digest::of_file(&found.folder.path.join(&globals.file_name));
+    let finding = match &read {
+        Ok(read) if *read == (globals.size_bytes, globals.sha256.clone()) => return Ok(reached),
+        Ok(_) => "the file with roles and tablespaces is not the recorded one".to_owned(),
+        Err(error) => format!("the file with roles and tablespaces cannot be read: {error}"),
+    };
+    Err(VerificationFailure {
+        file: globals.file_name.clone(),
+        expected_minimum: globals.size_bytes,
+        actual: read.as_ref().map_or(0, |(bytes, _)| *bytes),
+        readable: read.is_ok(),
+        finding,
+        words: None,
+    })
 }
 
 /// Lets the handler examine an artifact, with a scratch file beside it where the depth needs one.
 pub(super) async fn examine(
     host: &Host<'_>,
-    path: &Path,
-    engine: Option<&str>,
-    form: ArtifactForm,
-    depth: Depth,
+    artifact: ArtifactToExamine<'_>,
     raw_size: Option<u64>,
     run: &Run,
 ) -> Result<Examination, Error> {
     let handler = &host.prisma_local;
-    let scratch = if handler.needs_scratch(form, depth) {
-        Some(scratch_beside(path, raw_size.unwrap_or_default(), run)?)
+    let scratch = if handler.needs_scratch(artifact.engine, artifact.form, artifact.depth) {
+        Some(scratch_beside(artifact.path, raw_size.unwrap_or_default(), run)?)
     } else {
         None
     };
-    let artifact = ArtifactToExamine {
-        path,
-        engine,
-        form,
-        workers: host.workers,
-        depth,
-        scratch: scratch.as_ref().map(PartialFile::path),
-    };
-    handler.examine(artifact, run).await
+    let scratch = scratch.as_ref().map(PartialFile::path);
+    handler.examine(ArtifactToExamine { scratch, ..artifact }, run).await
 }
 
 fn scratch_beside(path: &Path, required: u64, run: &Run) -> Result<PartialFile, Error> {
@@ -185,6 +203,7 @@ fn grade(
         actual: examination.stored_bytes,
         readable: true,
         finding: finding.to_owned(),
+        words: None,
     };
     if found.size != 0 && found.size != examination.stored_bytes {
         return Err(failed("the size is not the recorded one"));

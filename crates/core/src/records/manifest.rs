@@ -39,7 +39,10 @@ pub struct Manifest {
     pub tags: Vec<String>,
     /// The artifact.
     pub artifact: Artifact,
-    /// The tool that made it: `sqlite`.
+    /// The server's roles and tablespaces, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub globals: Option<GlobalsFile>,
+    /// The tool that made it: `pg_dump`, `mysqldump`, `mydumper` or `sqlite`.
     pub backup_method: String,
     /// The handler that made it.
     pub handler: String,
@@ -76,7 +79,7 @@ pub struct Manifest {
 /// The database that was dumped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseFactsRecorded {
-    /// The engine: `sqlite`.
+    /// The engine: `postgres`, `mysql` or `sqlite`.
     pub engine: String,
     /// The database's name; for SQLite the file's.
     pub name: String,
@@ -84,22 +87,37 @@ pub struct DatabaseFactsRecorded {
     pub identity: String,
     /// Its size when the backup was made, in bytes.
     pub size_bytes: u64,
+    /// The server's product and version; none for SQLite.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub server: Option<String>,
+}
+
+/// What belongs to the whole server, beside the artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GlobalsFile {
+    /// The file's name, in the manifest's own folder.
+    pub file_name: String,
+    /// The file's length, in bytes.
+    pub size_bytes: u64,
+    /// The file's SHA-256, lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// The artifact of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Artifact {
-    /// The file's name, in the manifest's own folder.
+    /// The name of the file or folder, in the manifest's own folder.
     pub file_name: String,
     /// What it holds.
     pub format: Format,
-    /// `none`, `gzip` or `zstd`.
+    /// `none`, `gzip` or `zstd`; in formats that the tool compresses itself, the tool's.
     pub compression: String,
-    /// The file's length, in bytes.
+    /// The file's length, or that of all files of a folder, in bytes.
     pub size_bytes: u64,
-    /// The file's SHA-256, lower-case hexadecimal.
+    /// The file's SHA-256, lower-case hexadecimal; of a folder that of the lines `<sha256>  <name>` of its
+    /// files, sorted by name, as `sha256sum` prints them.
     pub sha256: String,
-    /// The uncompressed dump's length, in bytes.
+    /// The uncompressed dump's length, in bytes; where the tool compresses, as stored.
     pub raw_size_bytes: u64,
     /// The uncompressed dump's SHA-256, lower-case hexadecimal.
     pub raw_sha256: String,
@@ -172,12 +190,15 @@ impl Manifest {
         if let Err(error) = crate::backup_id::BackupId::parse(&manifest.backup_id) {
             return Err(damaged(error.to_string()));
         }
-        let file_name = &manifest.artifact.file_name;
-        let own = file_name
-            .strip_prefix(manifest.backup_id.as_str())
-            .is_some_and(|rest| rest.starts_with('.'));
-        if !own || file_name.contains(['/', '\\']) {
+        let own = |file_name: &str| {
+            let rest = file_name.strip_prefix(manifest.backup_id.as_str());
+            rest.is_some_and(|rest| rest.starts_with('.')) && !file_name.contains(['/', '\\'])
+        };
+        if !own(&manifest.artifact.file_name) {
             return Err(damaged("artifact.file_name is not the backup's own".to_owned()));
+        }
+        if manifest.globals.as_ref().is_some_and(|globals| !own(&globals.file_name)) {
+            return Err(damaged("globals.file_name is not the backup's own".to_owned()));
         }
         Ok(manifest)
     }

@@ -6,7 +6,8 @@ mod note;
 mod record;
 
 pub use manifest::{
-    Artifact, DatabaseFactsRecorded, Idempotency, Manifest, ManifestRun, Migrations, Verification,
+    Artifact, DatabaseFactsRecorded, GlobalsFile, Idempotency, Manifest, ManifestRun, Migrations,
+    Verification,
 };
 pub use note::{Note, NoteKind, NoteName};
 pub use record::{Record, RecordStatus, Standing, file_readable, standing};

@@ -146,6 +146,7 @@ impl Record {
             "sha256": artifact.sha256,
             "database_identity": manifest.database.identity,
             "database_size_bytes": manifest.database.size_bytes,
+            "raw_size_bytes": artifact.raw_size_bytes,
             "rows_total": manifest.row_totals().rows,
             "notes_count": self.notes.len(),
             "idempotency": manifest.idempotency,

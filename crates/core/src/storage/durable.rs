@@ -41,6 +41,21 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)
 }
 
+/// Creates a folder that must not exist yet, for its owner alone, and opens it.
+pub fn create_new_folder(path: &Path) -> io::Result<File> {
+    DirBuilder::new().mode(FOLDER_MODE).create(path)?;
+    File::open(path)
+}
+
+/// Removes a file, or a folder with all that is in it; links are removed, never followed.
+pub fn remove(path: &Path) -> io::Result<()> {
+    if std::fs::symlink_metadata(path)?.is_dir() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    }
+}
+
 /// Writes a small file that must not exist yet: it is there whole or not at all.
 pub fn write_new_file(path: &Path, content: &[u8], run: &RunId) -> io::Result<()> {
     let mut partial = stage(path, run, |out| out.write_all(content))?;
@@ -81,6 +96,11 @@ pub fn publish(partial: &Path, name: &Path) -> io::Result<()> {
         Ok(()) => Ok(()),
         // Some file systems (NFS among them) have no such rename: a link never replaces either.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            if partial.is_dir() {
+                // A folder has no second link, and is never renamed over one that holds anything: what may
+                // be there is empty.
+                return std::fs::rename(partial, name);
+            }
             std::fs::hard_link(partial, name)?;
             std::fs::remove_file(partial)
         }

@@ -13,7 +13,7 @@ pub use durable::{create_folder, create_new, replace_file, sync_folder, write_ne
 pub use host::host_name;
 pub(crate) use location::resolved;
 pub use location::{EnvironmentFolder, FolderEntry, Location};
-pub use names::{FileKind, manifest_name};
+pub use names::{FileKind, globals_name, manifest_name};
 pub use partial::PartialFile;
 pub(crate) use partial::is_still_named;
 pub(crate) use sweep::remove;
@@ -28,6 +28,23 @@ pub fn available_space(path: &Path) -> std::io::Result<u64> {
     let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     let statistics = rustix::fs::statvfs(existing)?;
     Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+}
+
+/// How many bytes an artifact has: a file's length, or that of all files of a folder.
+///
+/// # Errors
+/// It is not there, or cannot be read.
+pub fn artifact_bytes(path: &Path) -> std::io::Result<u64> {
+    let metadata = path.symlink_metadata()?;
+    if !metadata.is_dir() {
+        return Ok(metadata.len());
+    }
+    std::fs::read_dir(path)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+}
+
+/// Whether there is something at `path` that can be an artifact.
+pub fn is_artifact(path: &Path) -> bool {
+    path.is_file() || path.is_dir()
 }
 
 /// The permissions of `path`, or of its nearest parent that exists.

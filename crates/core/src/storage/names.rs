@@ -7,6 +7,7 @@ use crate::run::RunId;
 use super::host::{MARK_LENGTH, host_mark};
 
 const MANIFEST_SUFFIX: &str = ".manifest.json";
+const GLOBALS_SUFFIX: &str = ".globals.sql";
 const PARTIAL_SUFFIX: &str = ".partial";
 /// What SQLite may leave beside a database that it was writing.
 const SQLITE_COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -14,6 +15,11 @@ const SQLITE_COMPANIONS: [&str; 3] = ["-journal", "-wal", "-shm"];
 /// The manifest's file name.
 pub fn manifest_name(id: &BackupId) -> String {
     format!("{id}{MANIFEST_SUFFIX}")
+}
+
+/// The name of the file with what belongs to the whole server.
+pub fn globals_name(id: &BackupId) -> String {
+    format!("{id}{GLOBALS_SUFFIX}")
 }
 
 /// What a file at a location is, by its name.

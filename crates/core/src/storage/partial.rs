@@ -1,4 +1,5 @@
-//! A file that is being written: created new, marked with this host, locked while its writer lives.
+//! What is being written, a file or a folder of files: created new, marked with this host, locked while its
+//! writer lives.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -12,9 +13,10 @@ use crate::run::RunId;
 /// How often another process may take a fresh file for a dead one before that is a fault.
 const CREATION_ATTEMPTS: u32 = 8;
 
-/// A partial file; removed when dropped unless it was published.
+/// A partial file or folder; removed when dropped unless it was published.
 #[derive(Debug)]
 pub struct PartialFile {
+    /// The open file; of a folder a handle to lock and sync.
     file: File,
     path: PathBuf,
     published: bool,
@@ -26,9 +28,26 @@ impl PartialFile {
     /// # Errors
     /// It cannot be created or locked.
     pub fn create(folder: &Path, final_name: &str, run: &RunId) -> io::Result<Self> {
+        Self::create_with(folder, final_name, run, durable::create_new)
+    }
+
+    /// Creates and locks the partial of a folder `final_name` in `folder`.
+    ///
+    /// # Errors
+    /// It cannot be created or locked.
+    pub fn create_folder(folder: &Path, final_name: &str, run: &RunId) -> io::Result<Self> {
+        Self::create_with(folder, final_name, run, durable::create_new_folder)
+    }
+
+    fn create_with(
+        folder: &Path,
+        final_name: &str,
+        run: &RunId,
+        create: impl Fn(&Path) -> io::Result<File>,
+    ) -> io::Result<Self> {
         let path = folder.join(PartialName::compose(final_name, run));
         for _ in 0..CREATION_ATTEMPTS {
-            let file = durable::create_new(&path)?;
+            let file = create(&path)?;
             file.lock()?;
             // Between creation and lock a sweep may have taken it for a dead writer's.
             if is_still_named(&file, &path)? {
@@ -38,7 +57,7 @@ impl PartialFile {
         Err(io::Error::other("a partial file was removed as often as it was created"))
     }
 
-    /// The file.
+    /// The file; of a folder a handle to sync it by.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -46,6 +65,11 @@ impl PartialFile {
     /// Its path while it is being written.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it has its final name.
+    pub const fn is_published(&self) -> bool {
+        self.published
     }
 
     /// Gives it its final name, never over an existing file. It stays locked until dropped.
@@ -73,7 +97,7 @@ impl Drop for PartialFile {
     fn drop(&mut self) {
         if !self.published {
             // What cannot be removed now is swept by the next writing operation.
-            if let Err(error) = std::fs::remove_file(&self.path) {
+            if let Err(error) = durable::remove(&self.path) {
                 tracing::debug!(path = %self.path.display(), %error, "partial file left for the next sweep");
             }
         }
@@ -115,6 +139,25 @@ pub(crate) fn is_still_named(file: &File, path: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_locked_and_removed_as_a_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunId::random().unwrap();
+        let partial = PartialFile::create_folder(folder.path(), "x.dir", &run).unwrap();
+        let path = partial.path().to_path_buf();
+        std::fs::write(path.join("toc.dat"), "x").unwrap();
+        assert!(lock_abandoned(&path).unwrap().is_none());
+        drop(partial);
+        assert!(!path.exists());
+        let mut partial = PartialFile::create_folder(folder.path(), "x.dir", &run).unwrap();
+        let name = folder.path().join("x.dir");
+        std::fs::create_dir(&name).unwrap();
+        assert_eq!(partial.publish(&name).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        std::fs::remove_dir(&name).unwrap();
+        partial.publish(&name).unwrap();
+        assert!(name.is_dir() && !partial.path().exists());
+    }
 
     #[test]
     fn a_living_writer_is_left_alone_and_a_dead_one_is_not() {

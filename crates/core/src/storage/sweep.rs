@@ -81,6 +81,12 @@ fn settle(folder: &Path, file_name: &str, name: &PartialName) -> Result<bool, Er
             Err(error) => return Err(Error::storage("publish", &final_path, error)),
         }
     }
+    if name.is_staged_manifest() {
+        // Its globals got their name before the artifact got its own, and belong to nothing now.
+        if let Some(globals) = Manifest::read(&path).ok().and_then(|manifest| manifest.globals) {
+            remove(&folder.join(globals.file_name))?;
+        }
+    }
     remove(&path).map(|()| true)
 }
 
@@ -89,7 +95,7 @@ fn settle(folder: &Path, file_name: &str, name: &PartialName) -> Result<bool, Er
 fn has_its_artifact(folder: &Path, staged: &Path) -> bool {
     let Ok(manifest) = Manifest::read(staged) else { return false };
     let artifact = folder.join(&manifest.artifact.file_name);
-    artifact.metadata().is_ok_and(|found| found.len() == manifest.artifact.size_bytes)
+    super::artifact_bytes(&artifact).is_ok_and(|found| found == manifest.artifact.size_bytes)
 }
 
 pub(crate) fn report(entries: Vec<FolderEntry>) -> SweepReport {
@@ -152,12 +158,13 @@ pub fn remove_backup_files(
 ) -> Result<Option<u64>, Error> {
     let size = match artifact {
         Some(artifact) => {
-            let size = artifact.symlink_metadata().ok().map(|metadata| metadata.len());
+            let size = super::artifact_bytes(artifact).ok();
             remove(artifact)?;
             size
         }
         None => None,
     };
+    remove(&folder.path.join(super::globals_name(id)))?;
     remove(&folder.manifest_path(id))?;
     for entry in folder.entries()? {
         if let FileKind::Note(of, note) = &entry.kind
@@ -174,9 +181,9 @@ pub fn remove_backup_files(
     Ok(size)
 }
 
-/// Removes a file; one that is gone already is as good as removed.
+/// Removes a file, or a folder that is an artifact; what is gone already is as good as removed.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(path) {
+    match durable::remove(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::storage("remove", path, error)),

@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::digest::{READ_BYTES, TallyingReader, read_up_to};
 use super::error::ReadError;
 use super::gzip_members::{HEADER_BYTES, MemberDecoder, is_end_member, member_bytes};
-use super::lanes::{self, Block, Collector, Feeder};
+use super::lanes::{self, Block, Collector, Feeder, Priority};
 use super::reader::{RawSink, blame_source, stream_decoded};
 
 /// Reads a gzip file to its end.
@@ -73,7 +73,8 @@ fn read_members(
             move |block: &mut Block| decoder.decode(block)
         })
         .collect();
-    let (feeder, mut collector) = lanes::start("gunzip", transforms).map_err(ReadError::Io)?;
+    let (feeder, mut collector) =
+        lanes::start("gunzip", transforms, Priority::Ordinary).map_err(ReadError::Io)?;
     let next = pump(source, first, feeder, &mut collector, sink);
     let workers = collector.join();
     let next = next?;

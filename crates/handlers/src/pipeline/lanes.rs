@@ -16,8 +16,34 @@ use std::thread::{self, JoinHandle};
 /// Blocks per worker (one being worked on, one waiting on either side of it).
 const BLOCKS_PER_LANE: usize = 2;
 
+/// The niceness of what yields to everything else (nice(2)).
+#[cfg(target_os = "linux")]
+const LOWEST_NICENESS: i32 = 19;
+
 /// Blocks in the hands of the feeder and of the collector.
 const BLOCKS_AT_THE_ENDS: usize = 1;
+
+/// How much of the processor a thread gets when others want it too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// As much as others.
+    #[default]
+    Ordinary,
+    /// What others leave.
+    Lowest,
+}
+
+impl Priority {
+    /// Gives the calling thread this priority. Only on Linux does a thread have one of its own.
+    pub(super) fn take(self) {
+        #[cfg(target_os = "linux")]
+        if self == Self::Lowest
+            && let Err(error) = rustix::process::nice(LOWEST_NICENESS)
+        {
+            tracing::debug!(%error, "the priority stays as it is");
+        }
+    }
+}
 
 /// One unit of work. Its buffers keep their capacity from one use to the next.
 #[derive(Default)]
@@ -98,7 +124,11 @@ impl<E> Collector<E> {
 }
 
 /// Starts one thread per element of `transforms`.
-pub(super) fn start<T, E>(name: &str, transforms: Vec<T>) -> io::Result<(Feeder, Collector<E>)>
+pub(super) fn start<T, E>(
+    name: &str,
+    transforms: Vec<T>,
+    priority: Priority,
+) -> io::Result<(Feeder, Collector<E>)>
 where
     T: FnMut(&mut Block) -> Result<(), E> + Send + 'static,
     E: Send + 'static,
@@ -115,9 +145,10 @@ where
     for (lane, transform) in transforms.into_iter().enumerate() {
         let (job_in, job_out) = sync_channel(blocks);
         let (result_in, result_out) = sync_channel(blocks);
-        let worker = thread::Builder::new()
-            .name(format!("{name}-{lane}"))
-            .spawn(move || work(transform, &job_out, &result_in))?;
+        let worker = thread::Builder::new().name(format!("{name}-{lane}")).spawn(move || {
+            priority.take();
+            work(transform, &job_out, &result_in);
+        })?;
         feeder.jobs.push(job_in);
         collector.results.push(result_out);
         collector.workers.push(worker);
@@ -157,7 +188,8 @@ mod tests {
     fn order_survives_a_slow_lane() {
         let slow = copying_after(Duration::from_millis(3));
         let quick = || copying_after(Duration::ZERO);
-        let (mut feeder, mut collector) = start("test", vec![slow, quick(), quick()]).unwrap();
+        let (mut feeder, mut collector) =
+            start("test", vec![slow, quick(), quick()], Priority::Ordinary).unwrap();
         let feeding = thread::spawn(move || {
             for number in 0..100 {
                 let mut block = feeder.blank().unwrap();
@@ -180,7 +212,7 @@ mod tests {
     #[test]
     fn blocks_are_limited_and_recycled() {
         let (mut feeder, mut collector) =
-            start("test", vec![copying_after(Duration::ZERO)]).unwrap();
+            start("test", vec![copying_after(Duration::ZERO)], Priority::Ordinary).unwrap();
         let all = BLOCKS_PER_LANE + BLOCKS_AT_THE_ENDS;
         for _ in 0..all {
             let block = feeder.blank().unwrap();
@@ -194,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_vanished_collector_stops_the_feeder() {
-        let (feeder, collector) = start("test", vec![copying_after(Duration::ZERO)]).unwrap();
+        let (feeder, collector) =
+            start("test", vec![copying_after(Duration::ZERO)], Priority::Ordinary).unwrap();
         let stopped = thread::spawn(move || {
             let mut held = Vec::new();
             while let Ok(block) = feeder.blank() {
@@ -209,7 +242,7 @@ mod tests {
     #[test]
     fn failures_and_panics_are_reported() {
         let failing: Transform = Box::new(|_| Err(9));
-        let (mut feeder, mut collector) = start("test", vec![failing]).unwrap();
+        let (mut feeder, mut collector) = start("test", vec![failing], Priority::Ordinary).unwrap();
         let block = feeder.blank().unwrap();
         feeder.submit(block).unwrap();
         assert_eq!(collector.next().unwrap().err(), Some(9));
@@ -217,7 +250,8 @@ mod tests {
         collector.join().unwrap();
 
         let panicking: Transform = Box::new(|_| panic!("expected by the test"));
-        let (mut feeder, mut collector) = start("test", vec![panicking]).unwrap();
+        let (mut feeder, mut collector) =
+            start("test", vec![panicking], Priority::Ordinary).unwrap();
         let block = feeder.blank().unwrap();
         feeder.submit(block).unwrap();
         assert!(collector.next().is_none());

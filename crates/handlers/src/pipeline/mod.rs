@@ -38,4 +38,33 @@ pub use writer::{ArtifactWriter, CompressionSettings};
 
 pub(crate) use interruptible::Interruptible;
 
+use std::io::{BufReader, Read};
+
 use backup_core::Compression;
+
+/// Decompresses the beginning of an artifact, as far as it goes. Says how many bytes that came to; what is no
+/// such artifact comes to none.
+pub(crate) fn decompressed_head(
+    stored: impl Read,
+    compression: Compression,
+    head: &mut [u8],
+) -> usize {
+    let stored = BufReader::new(stored);
+    let mut decoder: Box<dyn Read + '_> = match compression {
+        Compression::None => Box::new(stored),
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(stored)),
+        Compression::Zstd => match zstd_frame::decoder(stored) {
+            Ok(decoder) => Box::new(decoder),
+            Err(_) => return 0,
+        },
+    };
+    let mut filled = 0;
+    while let Some(space) = head.get_mut(filled..).filter(|space| !space.is_empty()) {
+        match decoder.read(space) {
+            // What is damaged ends with an error; what came before it is all that is asked for.
+            Ok(0) | Err(_) => break,
+            Ok(read) => filled += read,
+        }
+    }
+    filled
+}

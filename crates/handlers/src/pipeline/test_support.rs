@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use super::digest::sha256_of;
+use super::lanes::Priority;
 use super::writer::Written;
 use super::{ArtifactWriter, Compression, CompressionSettings};
 
@@ -15,7 +16,8 @@ pub(super) const COMPRESSED: [Compression; 2] = [Compression::Gzip, Compression:
 
 pub(super) const TWO: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
-pub(super) const SETTINGS: CompressionSettings = CompressionSettings { level: None, workers: TWO };
+pub(super) const SETTINGS: CompressionSettings =
+    CompressionSettings { level: None, workers: TWO, priority: Priority::Ordinary };
 
 pub(super) const MIB: usize = 1 << 20;
 

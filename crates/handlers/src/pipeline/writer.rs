@@ -4,11 +4,16 @@ use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::thread::{self, JoinHandle};
 
+use backup_core::{Checksums, ToolSettings};
+
 use super::Compression;
 use super::digest::{Tally, duplicate};
 use super::gzip_members::{self, MemberEncoder};
-use super::lanes::{self, Block, Collector, Feeder, Stopped};
+use super::lanes::{self, Block, Collector, Feeder, Priority, Stopped};
 use super::zstd_frame::{self, FrameEncoder};
+
+/// The highest level of libdeflate; zstd's own go further.
+const HIGHEST_GZIP_LEVEL: i32 = 12;
 
 /// How hard to compress, and on how many threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +24,18 @@ pub struct CompressionSettings {
     /// Threads compressing gzip members. Each one adds about 6 MiB of memory at
     /// worst. zstd always uses one.
     pub workers: NonZeroUsize,
+    /// The priority of those threads.
+    pub priority: Priority,
+}
+
+impl CompressionSettings {
+    /// As the environment's settings have it; a level beyond what the algorithm has means its highest.
+    pub fn of(settings: &ToolSettings, compression: Compression) -> Self {
+        let highest = if compression == Compression::Gzip { HIGHEST_GZIP_LEVEL } else { i32::MAX };
+        let level = settings.compression_level.map(|level| level.min(highest));
+        let priority = if settings.low_priority { Priority::Lowest } else { Priority::Ordinary };
+        Self { level, workers: settings.threads, priority }
+    }
 }
 
 /// What went through an [`ArtifactWriter`].
@@ -32,6 +49,17 @@ pub struct Written {
     pub stored_bytes: u64,
     /// SHA-256 of the bytes written to the destination, lower-case hexadecimal.
     pub stored_sha256: String,
+}
+
+impl From<Written> for Checksums {
+    fn from(written: Written) -> Self {
+        Self {
+            stored_bytes: written.stored_bytes,
+            stored_sha256: written.stored_sha256,
+            raw_bytes: written.raw_bytes,
+            raw_sha256: written.raw_sha256,
+        }
+    }
 }
 
 /// Compresses what is written to it into a destination, hashing both sides.
@@ -70,7 +98,7 @@ impl<W: Write + Send + 'static> ArtifactWriter<W> {
         let stage = match compression {
             Compression::None => Stage::Direct(destination),
             Compression::Gzip => Stage::Threaded(gzip(destination, settings)?),
-            Compression::Zstd => Stage::Threaded(zstd(destination, settings.level)?),
+            Compression::Zstd => Stage::Threaded(zstd(destination, settings)?),
         };
         Ok(Self { raw: Tally::default(), stage })
     }
@@ -127,14 +155,17 @@ fn gzip<W: Write + Send + 'static>(
         let mut encoder = MemberEncoder::new(settings.level)?;
         transforms.push(move |block: &mut Block| encoder.encode(block));
     }
-    let lanes = lanes::start("gzip", transforms)?;
+    let lanes = lanes::start("gzip", transforms, settings.priority)?;
     Threaded::start(destination, gzip_members::BLOCK_BYTES, lanes)
 }
 
-fn zstd<W: Write + Send + 'static>(destination: W, level: Option<i32>) -> io::Result<Threaded<W>> {
-    let mut encoder = FrameEncoder::new(level)?;
+fn zstd<W: Write + Send + 'static>(
+    destination: W,
+    settings: CompressionSettings,
+) -> io::Result<Threaded<W>> {
+    let mut encoder = FrameEncoder::new(settings.level)?;
     let transform = move |block: &mut Block| encoder.encode(block);
-    let lanes = lanes::start("zstd", vec![transform])?;
+    let lanes = lanes::start("zstd", vec![transform], settings.priority)?;
     Threaded::start(destination, zstd_frame::BLOCK_BYTES, lanes)
 }
 

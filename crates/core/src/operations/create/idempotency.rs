@@ -10,6 +10,7 @@ use crate::operations::find;
 use crate::operations::store::Store;
 use crate::records::{Idempotency, Record, RecordStatus};
 use crate::run::Run;
+use crate::storage;
 
 /// The key in this run's hands, and the backup that it made before.
 pub(super) struct KeyGuard {
@@ -68,7 +69,7 @@ fn made_before(store: &Store<'_>, wanted: &Idempotency) -> Result<Option<Record>
         Err(Error::BackupNotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    if found.standing.status != RecordStatus::Valid || !found.artifact.is_file() {
+    if found.standing.status != RecordStatus::Valid || !storage::is_artifact(&found.artifact) {
         return Ok(None);
     }
     let same = |record: &Record| {

@@ -5,7 +5,7 @@ mod order;
 mod publish;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backup_protocol::{
     Confirmation, ConfirmationPlan, CreateBackupParameters, CreateBackupPlan, CreateBackupResult,
@@ -13,12 +13,12 @@ use backup_protocol::{
 };
 
 use super::Done;
-use super::artifact::{self, ArtifactFiles};
+use super::artifact::{self, ArtifactFiles, Made, Making};
 use super::session::Session;
 use super::store::Store;
 use crate::backup_id::{BackupId, expires_at};
 use crate::error::{ConfirmationRequest, Error};
-use crate::handler::{DatabaseFacts, DumpOrder, Handler};
+use crate::handler::{Database, DatabaseFacts, DumpOrder};
 use crate::host::Host;
 use crate::locks;
 use crate::progress::{Completion, Step};
@@ -59,14 +59,22 @@ pub(super) async fn create(
     if let Some(made) = key.as_ref().and_then(|key| key.made_before.as_ref()) {
         return replay(&store, &order.folder, made);
     }
+    let waiting = Instant::now();
     let lock = locks::database_lock(&order.target.machine_identity(), patience, run).await?;
+    let handler = host.handler_for(&order.target);
+    let mut database = handler.connect(&order.target, &order.settings, run).await?;
+    database.reserve(patience.saturating_sub(waiting.elapsed()), run).await?;
     let claimed = claim(host, &store, &order, run).await;
     let mut claim = match claimed {
-        Err(Error::SpaceDuring { .. }) => return Err(full_before(host, &store, &order, run).await),
+        Err(Error::SpaceDuring { .. }) => {
+            return Err(full_before(&store, &order, &mut *database, run).await);
+        }
         other => other?,
     };
     run.step(Step::BackupIdGenerated(claim.id.to_string()));
-    let made = make(host, &store, &order, parameters, &mut claim, run).await;
+    let making = MakingBackup { host, store: &store, order: &order, parameters, session };
+    let made = make(making, &mut *database, &mut claim, run).await;
+    drop(database);
     drop(lock);
     drop(key);
     made
@@ -96,7 +104,9 @@ async fn claim(
         BackupId::first_free(created_at, order.suffix.as_deref(), |second| tidy.is_taken(second));
     tidy.remember(&id, run)?;
     let artifact_name = format!("{id}{}", order.extension);
-    let files = ArtifactFiles::create(&folder.path, &artifact_name, run)?;
+    let globals = order.include_globals.then(|| storage::globals_name(&id));
+    let files =
+        ArtifactFiles::create(&folder.path, &artifact_name, order.form, globals.as_deref(), run)?;
     let warnings = tidy.foreign_files(|path| store.project.shown(path)).into_iter().collect();
     Ok(Claim { id, created_at, artifact_name, files, warnings })
 }
@@ -106,30 +116,44 @@ fn whole_second(time: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono:
     chrono::DateTime::from_timestamp(time.timestamp(), 0).unwrap_or(time)
 }
 
+/// What making a backup takes.
+struct MakingBackup<'a> {
+    host: &'a Host<'a>,
+    store: &'a Store<'a>,
+    order: &'a BackupOrder,
+    parameters: &'a CreateBackupParameters,
+    session: &'a Session,
+}
+
 /// From the claimed id to the recorded backup.
 async fn make(
-    host: &Host<'_>,
-    store: &Store<'_>,
-    order: &BackupOrder,
-    parameters: &CreateBackupParameters,
+    making: MakingBackup<'_>,
+    database: &mut dyn Database,
     claim: &mut Claim,
     run: &Run,
 ) -> Result<Done, Error> {
+    let MakingBackup { host, store, order, parameters, session } = making;
     let handler = Arc::clone(host.handler_for(&order.target));
-    let (facts, need) = preflight(store, order, &*handler, run).await?;
+    let (facts, need) = preflight(store, order, database, run).await?;
     if needs_confirmation(order, parameters, &facts) {
         return Err(ask(order, &facts, need));
     }
-    let dump_order = DumpOrder {
-        target: order.target.clone(),
-        form: order.form,
-        workers: host.workers,
-        migrations_table: order.migrations_table.clone(),
-        expected_bytes: Some(facts.size),
+    let making = Making {
+        handler: &*handler,
+        database,
+        order: DumpOrder {
+            target: order.target.clone(),
+            form: order.form,
+            migrations_table: order.migrations_table.clone(),
+            expected_bytes: order::expected_dump(store, order, &facts)?,
+        },
+        settings: &order.settings,
+        redactor: &session.redactor,
+        files: &claim.files,
+        name: claim.artifact_name.as_str(),
+        required: need.required,
     };
-    let name = claim.artifact_name.as_str();
-    let (dumped, checksums) =
-        artifact::make(&*handler, dump_order, &claim.files, name, need.required, run).await?;
+    let Made { dumped, checksums } = artifact::make(making, run).await?;
     run.step(Step::RecordingMetadata);
     let proven = Proven { facts, dumped, checksums, verified_at: (host.clock)() };
     let (record, late_warning) = publish::publish(host, store, order, claim, proven, run).await?;
@@ -139,10 +163,10 @@ async fn make(
 async fn preflight(
     store: &Store<'_>,
     order: &BackupOrder,
-    handler: &dyn Handler,
+    database: &mut dyn Database,
     run: &Run,
 ) -> Result<(DatabaseFacts, SpaceNeed), Error> {
-    let facts = handler.inspect(&order.target, order.form, run).await?;
+    let facts = database.inspect(order.form, run).await?;
     let ratio = order::measured_ratio(store, order)?;
     let need = SpaceNeed::of(facts.size, order.is_compressed(), ratio, facts.working_copy);
     let available = artifact::check_space(need, &order.folder.path)?;
@@ -151,9 +175,13 @@ async fn preflight(
 }
 
 /// The error of a disk on which not even the claim had room: nothing was begun.
-async fn full_before(host: &Host<'_>, store: &Store<'_>, order: &BackupOrder, run: &Run) -> Error {
-    let handler = host.handler_for(&order.target);
-    match preflight(store, order, &**handler, run).await {
+async fn full_before(
+    store: &Store<'_>,
+    order: &BackupOrder,
+    database: &mut dyn Database,
+    run: &Run,
+) -> Error {
+    match preflight(store, order, database, run).await {
         Err(error) => error,
         // Room for the dump was not the lack: blocks for names were.
         Ok((_, need)) => {
@@ -269,7 +297,8 @@ async fn plan(
         let mode = storage::nearest_mode(&directory);
         return Err(Error::DirectoryNotWritable { directory, mode });
     }
-    let (facts, need) = preflight(store, order, &**handler, run).await?;
+    let mut database = handler.connect(&order.target, &order.settings, run).await?;
+    let (facts, need) = preflight(store, order, &mut *database, run).await?;
     let available = storage::available_space(&order.folder.path).unwrap_or_default();
     let path = order.folder.path.join(format!("{id}{}", order.extension));
     let environment = &order.folder.environment;

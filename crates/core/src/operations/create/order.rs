@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use backup_protocol::{CompressionChoice, CreateBackupParameters};
 
 use crate::backup_id::{self, BackupId, Second};
+use crate::catalogue::RecordView;
 use crate::configuration::EnvironmentSettings;
 use crate::database::DatabaseTarget;
 use crate::error::Error;
-use crate::handler::{ArtifactForm, Compression};
+use crate::handler::{ArtifactForm, Compression, DatabaseFacts, ToolSettings};
 use crate::host::Host;
 use crate::operations::session::{Session, check_range, check_words};
 use crate::operations::store::Store;
@@ -28,6 +29,9 @@ pub(in crate::operations) struct BackupOrder {
     pub tags: Vec<String>,
     pub retention_days: u32,
     pub is_safety_backup: bool,
+    /// Whether roles and tablespaces, which belong to the whole server, go beside the dump.
+    pub include_globals: bool,
+    pub settings: ToolSettings,
     pub migrations_table: String,
     /// From which database size, in bytes, somebody must say yes first; never where none.
     pub asks_from_bytes: Option<u64>,
@@ -85,6 +89,12 @@ impl BackupOrder {
             reason: parameters.reason.clone(),
             retention_days: environment.retention_days(parameters.retention_days, is_safety_backup),
             is_safety_backup,
+            include_globals: include_globals(parameters, &database.target)?,
+            settings: configuration.tool_settings(
+                Some(environment.name.as_str()),
+                &project.root,
+                host.workers,
+            ),
             migrations_table: configuration.migrations_table().to_owned(),
             asks_from_bytes: environment
                 .production_class
@@ -104,6 +114,19 @@ impl BackupOrder {
     }
 }
 
+/// Only a PostgreSQL server keeps roles and tablespaces apart from its databases.
+fn include_globals(
+    parameters: &CreateBackupParameters,
+    target: &DatabaseTarget,
+) -> Result<bool, Error> {
+    let asked = parameters.include_globals.unwrap_or_default();
+    if asked && target.engine() != "postgres" {
+        let detail = "is for PostgreSQL: other engines keep nothing beside the database".to_owned();
+        return Err(Error::InvalidParameter { parameter: "include_globals", detail });
+    }
+    Ok(asked)
+}
+
 /// How the handler compresses what was chosen.
 pub(in crate::operations) const fn compression(choice: CompressionChoice) -> Compression {
     match choice {
@@ -121,28 +144,58 @@ fn digest_of(parameters: &CreateBackupParameters, tags: &[String]) -> String {
         format!("{:?}", parameters.compression),
         format!("{:?}", parameters.format),
         format!("{:?}", parameters.retention_days),
+        format!("{:?}", parameters.include_globals),
     ];
     crate::digest::of_parts(fixed.iter().chain(tags).map(String::as_str))
 }
 
 /// The newest former backup's artifact ÷ database, of the same database and as compressed as this one.
-#[expect(clippy::cast_precision_loss, reason = "a ratio for an estimate")]
 pub(super) fn measured_ratio(store: &Store<'_>, order: &BackupOrder) -> Result<Option<f64>, Error> {
     if !order.is_compressed() {
         return Ok(None);
     }
+    former_ratio(store, order, |view| view.size_bytes)
+}
+
+/// How many bytes the dump will have before compression: as many for each of the database's as in the newest
+/// former backup of this form, else as many as its rows take.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate for a progress bar"
+)]
+pub(super) fn expected_dump(
+    store: &Store<'_>,
+    order: &BackupOrder,
+    facts: &DatabaseFacts,
+) -> Result<Option<u64>, Error> {
+    let ratio = former_ratio(store, order, |view| view.raw_size_bytes)?;
+    let measured = ratio.map(|ratio| (facts.size as f64 * ratio) as u64);
+    Ok(measured.or(facts.row_bytes).or(Some(facts.size)))
+}
+
+/// Something of the newest former backup of the same database and form ÷ that database's size.
+#[expect(clippy::cast_precision_loss, reason = "a ratio for an estimate")]
+fn former_ratio(
+    store: &Store<'_>,
+    order: &BackupOrder,
+    measured: impl Fn(&RecordView<'_>) -> Option<u64>,
+) -> Result<Option<f64>, Error> {
     let identity = order.target.project_identity(&store.project.root);
     let snapshot = store.catalogue.read()?;
     let (views, _) = snapshot.views()?;
     let former = views
         .iter()
         .filter(|view| view.database_identity.as_deref() == Some(identity.as_str()))
-        .filter(|view| view.is_compressed() && view.format == Some(order.form.format))
+        .filter(|view| {
+            view.is_compressed() == order.is_compressed() && view.format == Some(order.form.format)
+        })
         .filter(|view| view.file_path().ends_with(order.extension.as_str()))
         .max_by_key(|view| view.created_at());
-    Ok(former.and_then(|view| match (view.size_bytes?, view.database_size_bytes?) {
+    Ok(former.and_then(|view| match (measured(view)?, view.database_size_bytes?) {
         (_, 0) => None,
-        (artifact, database) => Some(artifact as f64 / database as f64),
+        (measured, database) => Some(measured as f64 / database as f64),
     }))
 }
 

@@ -1,25 +1,29 @@
 //! The write contract: from a proven partial file to a recorded backup.
 //!
-//! Manifest staged and synced → artifact renamed → manifest renamed → folder synced → catalogue. A process
-//! that is killed in between leaves partials that are swept, or artifact and staged manifest, which are
-//! adopted.
+//! Manifest staged and synced → globals renamed, where there are some → artifact renamed → manifest renamed →
+//! folder synced → catalogue. A process that is killed in between leaves partials that are swept, or artifact
+//! and staged manifest, which are adopted.
 
 use std::io::Write;
+use std::path::Path;
 
 use backup_protocol::IntegrityCheck;
 use chrono::{DateTime, Utc};
 
 use super::Claim;
 use super::order::BackupOrder;
-use crate::backup_id::expires_at;
+use crate::backup_id::{BackupId, expires_at};
 use crate::error::Error;
 use crate::handler::{Checksums, DatabaseFacts, Dumped};
 use crate::host::Host;
+use crate::operations::find;
 use crate::operations::store::Store;
 use crate::records::{
-    Artifact, DatabaseFactsRecorded, MANIFEST_VERSION, Manifest, ManifestRun, Record, Verification,
+    Artifact, DatabaseFactsRecorded, GlobalsFile, MANIFEST_VERSION, Manifest, ManifestRun, Record,
+    Verification,
 };
 use crate::run::Run;
+use crate::shrinkage::{self, Content};
 use crate::storage::{self, PartialFile};
 use crate::verification;
 
@@ -41,20 +45,24 @@ pub(super) async fn publish(
     proven: Proven,
     run: &Run,
 ) -> Result<(Record, Option<String>), Error> {
-    let manifest = manifest(host, store, order, claim, proven, run);
+    let mut manifest = manifest(host, store, order, claim, proven, run);
+    manifest.warnings.extend(shrinkage_warning(store, &manifest)?);
     let folder = &order.folder.path;
     let artifact_path = folder.join(&claim.artifact_name);
     let manifest_path = order.folder.manifest_path(&claim.id);
+    let globals_path = manifest.globals.as_ref().map(|globals| folder.join(&globals.file_name));
     let mut staged = stage(&manifest, order, claim, run)?;
-    claim
-        .files
-        .artifact
-        .publish(&artifact_path)
-        .map_err(|error| Error::storage("publish", &artifact_path, error))?;
-    if let Err(error) = staged.publish(&manifest_path) {
-        // Without its manifest the artifact would be a stranger's file.
-        storage::remove(&artifact_path)?;
-        return Err(Error::storage("publish", &manifest_path, error));
+    let published = publish_files(claim, globals_path.as_deref(), &artifact_path).and_then(|()| {
+        let failed = |error| Error::storage("publish", &manifest_path, error);
+        staged.publish(&manifest_path).map_err(failed)
+    });
+    if let Err(error) = published {
+        // Without its manifest what was published would be a stranger's.
+        globals_path.iter().try_for_each(|path| storage::remove(path))?;
+        if claim.files.artifact.is_published() {
+            storage::remove(&artifact_path)?;
+        }
+        return Err(error);
     }
     storage::sync_folder(folder).map_err(|error| Error::storage("sync", folder, error))?;
     let record = Record { manifest, notes: Vec::new() };
@@ -63,6 +71,39 @@ pub(super) async fn publish(
         format!("The backup is complete, but backups.json could not be written ({error}); the next writing operation records it")
     });
     Ok((record, warning))
+}
+
+/// What the caller should know where the database has lost much since its last verified backup.
+fn shrinkage_warning(store: &Store<'_>, manifest: &Manifest) -> Result<Option<String>, Error> {
+    let snapshot = store.catalogue.read()?;
+    let (views, _) = snapshot.views()?;
+    let former = views
+        .iter()
+        .filter(|view| view.database_identity.as_deref() == Some(&manifest.database.identity))
+        .filter(|view| view.standing().is_verified())
+        .max_by_key(|view| (view.created_at(), view.id()));
+    let Some(id) = former.and_then(|view| BackupId::parse(view.id()).ok()) else {
+        return Ok(None);
+    };
+    // A record without a manifest says too little, and one that cannot be read now says nothing.
+    let found = find::find(store, &id, None).ok().and_then(|found| found.record);
+    let content =
+        |manifest: &Manifest| (manifest.artifact.raw_size_bytes, manifest.artifact.format);
+    Ok(found.and_then(|former| {
+        let (was, is) = (content(&former.manifest), content(manifest));
+        let former =
+            Content { row_counts: &former.manifest.row_counts, raw_bytes: was.0, format: was.1 };
+        let now = Content { row_counts: &manifest.row_counts, raw_bytes: is.0, format: is.1 };
+        shrinkage::warning(id.as_str(), former, now)
+    }))
+}
+
+/// Gives globals and artifact their names, the artifact last: where it is, the globals are.
+fn publish_files(claim: &mut Claim, globals_path: Option<&Path>, path: &Path) -> Result<(), Error> {
+    if let (Some(globals), Some(path)) = (&mut claim.files.globals, globals_path) {
+        globals.publish(path).map_err(|error| Error::storage("publish", path, error))?;
+    }
+    claim.files.artifact.publish(path).map_err(|error| Error::storage("publish", path, error))
 }
 
 fn stage(
@@ -103,6 +144,7 @@ fn manifest(
             name: order.target.name(),
             identity: order.target.project_identity(&store.project.root),
             size_bytes: facts.size,
+            server: dumped.server,
         },
         created_at: claim.created_at,
         label: order.label.clone(),
@@ -111,13 +153,18 @@ fn manifest(
         artifact: Artifact {
             file_name: claim.artifact_name.clone(),
             format: order.form.format,
-            compression: order.form.compression.name().to_owned(),
+            compression: dumped.compression.name().to_owned(),
             size_bytes: checksums.stored_bytes,
             sha256: checksums.stored_sha256,
             raw_size_bytes: checksums.raw_bytes,
             raw_sha256: checksums.raw_sha256,
         },
-        backup_method: handler.backup_method(&order.target).to_owned(),
+        globals: dumped.globals.map(|(size_bytes, sha256)| GlobalsFile {
+            file_name: storage::globals_name(&claim.id),
+            size_bytes,
+            sha256,
+        }),
+        backup_method: handler.backup_method(&order.target, order.form.format).to_owned(),
         handler: handler.describe().name,
         tools: dumped.tools,
         migrations: dumped.migrations,

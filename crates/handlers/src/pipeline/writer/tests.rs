@@ -61,7 +61,7 @@ fn levels_reach_the_compressor_and_are_checked() {
     let raw = text(MIB);
     for compression in COMPRESSED {
         let size_at = |level| {
-            let settings = CompressionSettings { level: Some(level), workers: TWO };
+            let settings = CompressionSettings { level: Some(level), ..SETTINGS };
             let mut writer = ArtifactWriter::new(Vec::new(), compression, settings)?;
             writer.write_all(&raw)?;
             writer.finish().map(|(stored, _)| stored.len())

@@ -5,13 +5,7 @@ use backup_protocol::RowCounts;
 use rusqlite::Connection;
 
 use super::connection::quoted;
-
-/// A migration is a folder of that name: file systems take no longer ones. What is longer is cut.
-const LONGEST_MIGRATION_NAME: usize = 255;
-
-/// The columns of Prisma's migrations table that are read.
-const MIGRATION_COLUMNS: [&str; 4] =
-    ["migration_name", "started_at", "finished_at", "rolled_back_at"];
+use crate::prisma_local::migrations::{self, MIGRATION_COLUMNS};
 
 /// Where Prisma writes them since version 8, one row for each one that was applied, and its columns.
 const LEDGER: &str = "_prisma_ledger";
@@ -19,16 +13,13 @@ const LEDGER_COLUMNS: [&str; 3] = ["id", "space", "migration_name"];
 
 /// The migrations' state. Where no table says it, there is none.
 pub(super) fn migrations(connection: &Connection, table: &str) -> rusqlite::Result<Migrations> {
-    let mut migrations = if has_columns(connection, table, &MIGRATION_COLUMNS)? {
+    Ok(if has_columns(connection, table, &MIGRATION_COLUMNS)? {
         by_table(connection, table)?
     } else if has_columns(connection, LEDGER, &LEDGER_COLUMNS)? {
         by_ledger(connection)?
     } else {
         Migrations::default()
-    };
-    migrations.applied_count = migrations.migrations_list.len() as u64;
-    migrations.last_migration = migrations.migrations_list.last().cloned();
-    Ok(migrations)
+    })
 }
 
 /// Whether there is such a table: one of that name may be another one.
@@ -47,17 +38,8 @@ fn by_table(connection: &Connection, table: &str) -> rusqlite::Result<Migrations
         quoted(table)
     );
     let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query([])?;
-    let mut migrations = Migrations::default();
-    while let Some(row) = rows.next()? {
-        let (name, finished): (String, bool) = (row.get(0)?, row.get(1)?);
-        if finished {
-            migrations.migrations_list.push(cut(&name));
-        } else {
-            migrations.failed_migrations.push(cut(&name));
-        }
-    }
-    Ok(migrations)
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(migrations::state(rows.collect::<rusqlite::Result<Vec<_>>>()?))
 }
 
 /// The application's own migrations, without those of its extensions, each where it was last applied: the
@@ -69,13 +51,8 @@ fn by_ledger(connection: &Connection) -> rusqlite::Result<Migrations> {
          GROUP BY migration_name ORDER BY max(id)"
     );
     let mut statement = connection.prepare(&sql)?;
-    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let migrations_list = names.map(|name| Ok(cut(&name?))).collect::<rusqlite::Result<_>>()?;
-    Ok(Migrations { migrations_list, ..Migrations::default() })
-}
-
-fn cut(name: &str) -> String {
-    name.chars().take(LONGEST_MIGRATION_NAME).collect()
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, true)))?;
+    Ok(migrations::state(rows.collect::<rusqlite::Result<Vec<_>>>()?))
 }
 
 /// The rows of every table, exact; unknown where a virtual table's module is not part of this program.

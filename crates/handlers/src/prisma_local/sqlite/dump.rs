@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use backup_core::{
-    Checksums, Destination, DumpOrder, Dumped, Error, Run, SqliteDatabase, VerificationFailure,
+    Checksums, Destination, DumpOrder, Dumped, Error, Run, SqliteDatabase, ToolSettings,
+    VerificationFailure,
 };
 use backup_protocol::{Format, RowCounts};
 
@@ -14,6 +15,7 @@ use super::connection::{database_bytes, open_copy};
 use super::text_dump::{TextDumpError, write_text_dump};
 use super::{contents, examine, needs_working_copy, snapshot};
 use crate::pipeline::{ArtifactWriter, CompressionSettings, Interruptible};
+use crate::prisma_local::migrations;
 
 /// The shortest text that a row takes in a text dump: `(1),` and its like.
 const SHORTEST_ROW_BYTES: u64 = 3;
@@ -22,17 +24,18 @@ const SHORTEST_ROW_BYTES: u64 = 3;
 pub(super) fn dump(
     database: &SqliteDatabase,
     order: &DumpOrder,
+    settings: &ToolSettings,
     destination: Destination,
     run: &Run,
 ) -> Result<Dumped, Error> {
     let separate = needs_working_copy(order.form);
-    let Destination { file, path, working_copy: (copy_file, copy_path) } = destination;
+    let Destination { file, path, working_copy: (copy_file, copy_path), .. } = destination;
     let copy = if separate { copy_path.as_path() } else { path.as_path() };
     let snapshot = snapshot::take(&database.path, copy, order.expected_bytes, run)?;
     let contents = Contents::read(copy, &order.migrations_table)?;
     run.interrupt.check()?;
     let passed = if separate {
-        let passed = write_artifact(file, order, copy, run);
+        let passed = write_artifact(file, order, settings, copy, run);
         let passed = passed?;
         // The copy has served: its room is needed by others from now on.
         copy_file.set_len(0).map_err(|error| Error::storage("empty", &copy_path, error))?;
@@ -46,6 +49,9 @@ pub(super) fn dump(
         expected_minimum: contents.expected_minimum(order.form.format),
         migrations: contents.migrations,
         row_counts: contents.row_counts,
+        globals: None,
+        server: None,
+        compression: order.form.compression,
         writers_blocked_seconds: snapshot.writers_blocked_seconds,
         tools: BTreeMap::from([super::tool()]),
         warnings: contents.warnings,
@@ -70,17 +76,7 @@ impl Contents {
         };
         let (migrations, row_counts, size) =
             read().map_err(|error: rusqlite::Error| damaged(copy, &error.to_string()))?;
-        let failed = &migrations.failed_migrations;
-        let warnings = if failed.is_empty() {
-            Vec::new()
-        } else {
-            let some: Vec<&str> = failed.iter().take(5).map(String::as_str).collect();
-            vec![format!(
-                "The database has {} failed migrations: {}",
-                failed.len(),
-                some.join(", ")
-            )]
-        };
+        let warnings = migrations::warning(&migrations).into_iter().collect();
         Ok(Self { migrations, row_counts, size, warnings })
     }
 
@@ -100,11 +96,12 @@ impl Contents {
 fn write_artifact(
     file: File,
     order: &DumpOrder,
+    settings: &ToolSettings,
     copy: &Path,
     run: &Run,
 ) -> Result<Checksums, Error> {
-    let settings = CompressionSettings { level: None, workers: order.workers };
     let target = order.form.compression;
+    let settings = CompressionSettings::of(settings, target);
     let mut writer =
         ArtifactWriter::new(file, target, settings).map_err(|error| write_failed(copy, error))?;
     match order.form.format {
@@ -115,12 +112,7 @@ fn write_artifact(
     }
     let (file, written) = writer.finish().map_err(|error| write_failed(copy, error))?;
     file.sync_all().map_err(|error| write_failed(copy, error))?;
-    Ok(Checksums {
-        stored_bytes: written.stored_bytes,
-        stored_sha256: written.stored_sha256,
-        raw_bytes: written.raw_bytes,
-        raw_sha256: written.raw_sha256,
-    })
+    Ok(written.into())
 }
 
 fn write_text(copy: &Path, writer: &mut dyn Write, run: &Run) -> Result<(), Error> {
@@ -134,7 +126,11 @@ fn write_text(copy: &Path, writer: &mut dyn Write, run: &Run) -> Result<(), Erro
     written.map(|_| ()).map_err(|error| match error {
         TextDumpError::Write(error) => write_failed(copy, error),
         TextDumpError::Sqlite { what, source } => damaged(copy, &format!("{what}: {source}")),
-        unsuitable => Error::FormatUnsuitable { format: "sql", detail: unsuitable.to_string() },
+        unsuitable => Error::FormatUnsuitable {
+            format: "sql",
+            detail: unsuitable.to_string(),
+            instead: "custom",
+        },
     })
 }
 
@@ -162,6 +158,7 @@ fn damaged(copy: &Path, finding: &str) -> Error {
         actual: copy.metadata().map_or(0, |metadata| metadata.len()),
         readable: true,
         finding: format!("the live database does not pass SQLite's own check: {finding}"),
+        words: None,
     }))
 }
 

@@ -1,6 +1,6 @@
 //! Reading an artifact back: its bytes, its structure to the end, SQLite's own checks.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use backup_protocol::Format;
 
 use super::connection::open_copy;
 use super::text_dump::{IncompleteTextDump, TextDumpEndCheck};
-use crate::pipeline::{Interruptible, ReadBack, ReadError, read_artifact};
+use crate::prisma_local::reading;
 
 /// How many lines of SQLite's findings are repeated.
 const MOST_FINDINGS: usize = 5;
@@ -34,7 +34,7 @@ impl Order {
         Self {
             path: artifact.path.to_path_buf(),
             form: artifact.form,
-            workers: artifact.workers,
+            workers: artifact.settings.threads,
             depth: artifact.depth,
             scratch: artifact.scratch.map(Path::to_path_buf),
             engine_known: artifact.engine.is_some(),
@@ -60,36 +60,14 @@ pub(super) fn examine(order: &Order, run: &Run) -> Result<Examination, Error> {
     examination
 }
 
-/// Reads the artifact to its end; what cannot be decompressed is a flaw.
+/// Reads the artifact to its end.
 fn read(
     order: &Order,
     compression: Compression,
     raw: &mut dyn Write,
     run: &Run,
 ) -> Result<Examination, Error> {
-    let failed = |error| Error::storage("read", &order.path, error);
-    let file = File::open(&order.path).map_err(failed)?;
-    let source = Interruptible::new(file, &run.interrupt);
-    match read_artifact(source, compression, order.workers, raw) {
-        Ok(ReadBack { raw_bytes, raw_sha256, stored_bytes, stored_sha256 }) => Ok(Examination {
-            stored_bytes,
-            stored_sha256,
-            raw: (compression != Compression::None).then_some((raw_bytes, raw_sha256)),
-            flaw: None,
-        }),
-        Err(ReadError::Io(error)) => {
-            run.interrupt.check()?;
-            Err(failed(error))
-        }
-        Err(ReadError::Sink(error)) => {
-            Err(Error::storage("write a scratch copy of", &order.path, error))
-        }
-        // What it holds beyond the damage nobody knows; its bytes are told all the same.
-        Err(flaw) => {
-            let bytes = read(order, Compression::None, &mut io::sink(), run)?;
-            Ok(Examination { flaw: Some(flaw.to_string()), ..bytes })
-        }
-    }
+    reading::read(&order.path, compression, order.workers, raw, run)
 }
 
 fn examine_text(order: &Order, run: &Run) -> Result<Examination, Error> {

@@ -18,11 +18,16 @@ mod snapshot;
 )]
 mod text_dump;
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use backup_core::{
-    ArtifactForm, ArtifactToExamine, Compression, DatabaseFacts, Depth, Destination, DumpOrder,
-    Dumped, Error, Examination, Run, SqliteDatabase,
+    ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseFacts, Depth, Destination,
+    DumpOrder, Dumped, Error, Examination, Run, SqliteDatabase, ToolSettings,
 };
 use backup_protocol::Format;
+
+use super::aside::blocking;
 
 /// The library and its version.
 pub(super) fn tool() -> (String, String) {
@@ -55,34 +60,52 @@ fn needs_working_copy(form: ArtifactForm) -> bool {
     form.format != Format::Custom || form.compression != Compression::None
 }
 
-/// Opens the database and measures it.
-pub(super) async fn inspect(
+/// A SQLite file that was found.
+#[derive(Debug)]
+pub(super) struct SqliteFile {
     database: SqliteDatabase,
-    form: ArtifactForm,
-    run: &Run,
-) -> Result<DatabaseFacts, Error> {
-    let run = run.clone();
-    blocking(move || {
-        let source = connection::open_source(&database.path, &run.interrupt)?;
-        let size = connection::patiently(&database.path, &run.interrupt, || {
-            connection::database_bytes(&source)
-        })?;
-        run.interrupt.check()?;
-        let working_copy = if needs_working_copy(form) { size } else { 0 };
-        Ok(DatabaseFacts { size, working_copy, warnings: Vec::new() })
-    })
-    .await
+    settings: ToolSettings,
 }
 
-/// Writes the artifact.
-pub(super) async fn dump(
-    database: SqliteDatabase,
-    order: DumpOrder,
-    destination: Destination,
-    run: &Run,
-) -> Result<Dumped, Error> {
-    let run = run.clone();
-    blocking(move || dump::dump(&database, &order, destination, &run)).await
+impl SqliteFile {
+    pub(super) fn new(database: &SqliteDatabase, settings: &ToolSettings) -> Self {
+        Self { database: database.clone(), settings: settings.clone() }
+    }
+}
+
+#[async_trait]
+impl Database for SqliteFile {
+    /// The lock of this machine is enough: a file is not shared by others.
+    async fn reserve(&mut self, _patience: Duration, _run: &Run) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Opens the database and measures it.
+    async fn inspect(&mut self, form: ArtifactForm, run: &Run) -> Result<DatabaseFacts, Error> {
+        let (path, run) = (self.database.path.clone(), run.clone());
+        blocking(move || {
+            let source = connection::open_source(&path, &run.interrupt)?;
+            let size = connection::patiently(&path, &run.interrupt, || {
+                connection::database_bytes(&source)
+            })?;
+            run.interrupt.check()?;
+            let working_copy = if needs_working_copy(form) { size } else { 0 };
+            Ok(DatabaseFacts { size, working_copy, ..DatabaseFacts::default() })
+        })
+        .await
+    }
+
+    /// Writes the artifact.
+    async fn dump(
+        &mut self,
+        order: DumpOrder,
+        destination: Destination,
+        run: &Run,
+    ) -> Result<Dumped, Error> {
+        let (database, settings) = (self.database.clone(), self.settings.clone());
+        let run = run.clone();
+        blocking(move || dump::dump(&database, &order, &settings, destination, &run)).await
+    }
 }
 
 /// Reads an artifact back.
@@ -93,11 +116,4 @@ pub(super) async fn examine(
     let run = run.clone();
     let order = examine::Order::of(&artifact);
     blocking(move || examine::examine(&order, &run)).await
-}
-
-/// Runs what blocks aside, so that signals are heard meanwhile.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }

@@ -71,7 +71,11 @@ fn copy_pages(
         let step = backup.step(PAGES_PER_STEP).map_err(failed)?;
         let progress = backup.progress();
         let pages = u64::try_from(progress.pagecount - progress.remaining).unwrap_or_default();
-        run.progress.report(Happening::Bytes { done: pages * page_size, expected });
+        run.progress.report(Happening::Bytes {
+            done: pages * page_size,
+            expected,
+            tables_done: None,
+        });
         match step {
             StepResult::Done => break,
             StepResult::More => {}

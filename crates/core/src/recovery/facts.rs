@@ -1,0 +1,94 @@
+//! From an error to the facts that its answer carries.
+
+use backup_protocol::{ErrorFacts, RequestFault};
+use chrono::SecondsFormat;
+
+use super::{FailureContext, LONGEST_FINDING, MOST_KNOWN, cut};
+use crate::error::{Error, VerificationFailure};
+use crate::size::{GIB, MIB, whole_available, whole_need};
+
+/// What is known about an error beside its text.
+pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
+    let none = ErrorFacts::default();
+    match error {
+        Error::SpaceBefore { required, available, estimate } => ErrorFacts {
+            backup_size_estimate_gb: Some(whole_need(*estimate, u64::MAX, GIB)),
+            backup_size_estimate_bytes: Some(*estimate),
+            ..space_facts(*required, *available)
+        },
+        Error::SpaceDuring { required, available } => space_facts(*required, *available),
+        Error::VerificationFailed(failure) => verification_facts(failure),
+        Error::PermissionDenied { missing, .. } => {
+            ErrorFacts { missing: Some(missing.iter().take(MOST_KNOWN).cloned().collect()), ..none }
+        }
+        Error::ToolVersionMismatch { tool_version, server, .. } => ErrorFacts {
+            tool_version: Some(tool_version.clone()),
+            server_version: Some(server.clone()),
+            ..none
+        },
+        Error::DirectoryNotWritable { directory, mode } => ErrorFacts {
+            backup_directory: Some(format!("{}/", context.shown(directory))),
+            permissions: mode.map(permissions),
+            required: Some("drwxrwxr-x".to_owned()),
+            ..none
+        },
+        Error::ConfirmationRequired(request) => ErrorFacts {
+            plan: Some(request.plan.clone()),
+            confirm: request.token.as_ref().map(|(token, _)| token.clone()),
+            confirm_expires_at: request
+                .token
+                .as_ref()
+                .map(|(_, expires)| expires.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            ..none
+        },
+        Error::BackupInProgress { run_id } => ErrorFacts { run_id: run_id.clone(), ..none },
+        Error::UnknownOperation { known, .. }
+        | Error::Request(RequestFault::UnknownOperation { known, .. }) => ErrorFacts {
+            known: Some(known.iter().map(|name| (*name).to_owned()).collect()),
+            ..none
+        },
+        Error::EnvironmentNotFound { known, .. }
+        | Error::Request(RequestFault::UnknownParameter { known, .. }) => {
+            ErrorFacts { known: Some(known.iter().take(MOST_KNOWN).cloned().collect()), ..none }
+        }
+        Error::ConfigNotFound { expected: path }
+        | Error::ConfigInvalid { path, .. }
+        | Error::CatalogueDamaged { path, .. }
+        | Error::CatalogueNewer { path, .. }
+        | Error::CatalogueLocked { path }
+        | Error::Storage { path, .. } => ErrorFacts { path: Some(context.shown(path)), ..none },
+        _ => none,
+    }
+}
+
+fn space_facts(required: u64, available: u64) -> ErrorFacts {
+    ErrorFacts {
+        required_space_gb: Some(whole_need(required, available, GIB)),
+        available_space_gb: Some(whole_available(available, GIB)),
+        required_space_bytes: Some(required),
+        available_space_bytes: Some(available),
+        ..ErrorFacts::default()
+    }
+}
+
+fn verification_facts(failure: &VerificationFailure) -> ErrorFacts {
+    ErrorFacts {
+        backup_file: Some(failure.file.clone()),
+        expected_size_min_mb: Some(whole_need(failure.expected_minimum, failure.actual, MIB)),
+        actual_size_mb: Some(whole_available(failure.actual, MIB)),
+        file_readable: Some(failure.readable),
+        expected_size_min_bytes: Some(failure.expected_minimum),
+        actual_size_bytes: Some(failure.actual),
+        finding: Some(cut(&failure.finding, LONGEST_FINDING)),
+        ..ErrorFacts::default()
+    }
+}
+
+/// Permissions as `ls` shows a directory's.
+fn permissions(mode: u32) -> String {
+    let bits = (0..9).rev().map(|bit| {
+        let letter = ['x', 'w', 'r'].get(bit % 3).copied().unwrap_or('-');
+        if mode & (1 << bit) == 0 { '-' } else { letter }
+    });
+    std::iter::once('d').chain(bits).collect()
+}

@@ -1,0 +1,485 @@
+//! From an error to what the caller reads: its code, its facts, and what to do now. Nothing else in the
+//! program writes advice.
+
+mod facts;
+
+use std::path::{Path, PathBuf};
+
+use backup_protocol::{ErrorCode, Failure, Recovery, RequestFault};
+use serde_json::{Value, json};
+
+use crate::error::{ClientPackage, ConfirmationRequest, Error};
+use crate::redaction::Redactor;
+
+/// A longer request is not repeated in an answer.
+const LONGEST_NEXT_REQUEST: usize = 8_000;
+/// A longer finding is cut.
+const LONGEST_FINDING: usize = 1_000;
+/// More names are not listed.
+const MOST_KNOWN: usize = 50;
+/// More grants are not listed.
+const MOST_GRANTS: usize = 5;
+/// Longer words of a tool are cut.
+const LONGEST_TOOL_OUTPUT: usize = 4_000;
+
+/// What is known of the request when it fails.
+#[derive(Clone, Debug, Default)]
+pub struct FailureContext<'a> {
+    /// The environment, as far as it is known.
+    pub environment: Option<&'a str>,
+    /// The project's root, as far as it is known: paths are shown relative to it.
+    pub root: Option<&'a Path>,
+    /// The variable that holds the database's URL, as far as it is known.
+    pub variable: Option<&'a str>,
+    /// The folder of the backups, as far as it is known, for people.
+    pub location: Option<String>,
+    /// The request as it was sent, where it was an object.
+    pub request: Option<Value>,
+}
+
+impl FailureContext<'_> {
+    fn environment(&self) -> &str {
+        self.environment.unwrap_or("<environment>")
+    }
+
+    fn variable(&self) -> &str {
+        self.variable.unwrap_or("DATABASE_URL")
+    }
+
+    fn shown(&self, path: &Path) -> String {
+        let shown = self.root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
+        shown.display().to_string()
+    }
+
+    fn location(&self) -> &str {
+        self.location.as_deref().unwrap_or(".fractary/plugins/faber-db/backups")
+    }
+
+    /// A request for another operation on the same project.
+    fn request_for(&self, operation: &str) -> Value {
+        let folder = self.request.as_ref().and_then(|request| {
+            let inside = request.pointer("/parameters/working_directory");
+            request.get("working_directory").or(inside).cloned()
+        });
+        match folder {
+            Some(folder) => json!({"operation": operation, "working_directory": folder}),
+            None => json!({"operation": operation}),
+        }
+    }
+
+    /// The request with one parameter set.
+    fn request_with(&self, parameter: &str, value: Value) -> Option<Value> {
+        let mut request = self.request.clone()?;
+        let object = request.as_object_mut()?;
+        let parameters = object.entry("parameters").or_insert_with(|| json!({}));
+        parameters.as_object_mut()?.insert(parameter.to_owned(), value);
+        Some(request)
+    }
+}
+
+/// What the caller reads of an error, cleaned of secrets.
+pub fn failure(error: &Error, context: &FailureContext<'_>, redactor: &Redactor) -> Failure {
+    let (suggestions, next_request) = advice(error, context);
+    let clean = |text: &str| redactor.clean(text);
+    let next_request = next_request
+        .filter(|request| request.to_string().len() <= LONGEST_NEXT_REQUEST)
+        .filter(|request| !redactor.finds_secret_in(&request.to_string()));
+    Failure {
+        error: clean(&headline(error)),
+        code: code(error),
+        prisma_output: tool_output(error).map(|words| cut(&clean(&words), LONGEST_TOOL_OUTPUT)),
+        result: facts::of(error, context).into_result().map(|result| cleaned(result, redactor)),
+        recovery: Recovery {
+            suggestions: suggestions.iter().map(|suggestion| clean(suggestion)).collect(),
+            next_request,
+        },
+    }
+}
+
+fn cleaned(value: Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => Value::String(redactor.clean(&text)),
+        Value::Array(values) => {
+            Value::Array(values.into_iter().map(|value| cleaned(value, redactor)).collect())
+        }
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().map(|(name, value)| (name, cleaned(value, redactor))).collect(),
+        ),
+        other => other,
+    }
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The stable code of an error.
+pub fn code(error: &Error) -> ErrorCode {
+    match error {
+        Error::Request(fault) => match fault {
+            RequestFault::LineTooLong => ErrorCode::LineTooLong,
+            RequestFault::NotUtf8 { .. } => ErrorCode::InvalidEncoding,
+            RequestFault::NotJson { .. } => ErrorCode::InvalidJson,
+            RequestFault::UnknownOperation { .. } => ErrorCode::UnknownOperation,
+            RequestFault::UnknownParameter { .. } => ErrorCode::UnknownParameter,
+            RequestFault::NotAnObject { .. }
+            | RequestFault::Missing { .. }
+            | RequestFault::WrongType { .. }
+            | RequestFault::Duplicate { .. }
+            | RequestFault::UnknownSkill { .. } => ErrorCode::InvalidRequest,
+        },
+        Error::UnknownOperation { .. } => ErrorCode::UnknownOperation,
+        Error::InvalidParameter { .. }
+        | Error::FormatUnavailable { .. }
+        | Error::FormatUnsuitable { .. } => ErrorCode::InvalidRequest,
+        Error::ConfigNotFound { .. } => ErrorCode::ConfigNotFound,
+        Error::ConfigInvalid { .. } | Error::DirectUrlElsewhere { .. } => ErrorCode::ConfigInvalid,
+        Error::EnvironmentNotFound { .. } => ErrorCode::EnvironmentNotFound,
+        Error::DatabaseUrlMissing { .. } => ErrorCode::DatabaseUrlMissing,
+        Error::UnsupportedDatabase { .. } | Error::Pooled { .. } => ErrorCode::UnsupportedDatabase,
+        Error::ConnectionFailed { .. } | Error::Disturbed { .. } => ErrorCode::ConnectionFailed,
+        Error::ToolNotFound { .. } => ErrorCode::ToolNotFound,
+        Error::ToolVersionMismatch { .. } => ErrorCode::ToolVersionMismatch,
+        Error::PermissionDenied { .. } => ErrorCode::PermissionDenied,
+        Error::SpaceBefore { .. } | Error::SpaceDuring { .. } => ErrorCode::InsufficientDiskSpace,
+        Error::DirectoryNotWritable { .. } => ErrorCode::DirectoryNotWritable,
+        Error::VerificationFailed(_) => ErrorCode::VerificationFailed,
+        Error::BackupNotFound { .. } => ErrorCode::BackupNotFound,
+        Error::BackupInProgress { .. } => ErrorCode::BackupInProgress,
+        Error::ConfirmationRequired(request) if request.last_good_backup => {
+            ErrorCode::LastGoodBackup
+        }
+        Error::ConfirmationRequired(_) => ErrorCode::ConfirmationRequired,
+        Error::ConfirmationInvalid { .. } => ErrorCode::ConfirmationInvalid,
+        Error::CatalogueDamaged { .. } => ErrorCode::CatalogueDamaged,
+        Error::CatalogueNewer { .. } => ErrorCode::CatalogueNewer,
+        Error::CatalogueLocked { .. } => ErrorCode::CatalogueLocked,
+        Error::Storage { .. } => ErrorCode::StorageFailed,
+        Error::Interrupted => ErrorCode::Interrupted,
+        Error::Internal { .. } => ErrorCode::Internal,
+    }
+}
+
+fn headline(error: &Error) -> String {
+    match error {
+        Error::ConfirmationRequired(request) if request.last_good_backup => {
+            "This is the newest verified backup of its environment".to_owned()
+        }
+        Error::Request(fault) => {
+            let text = fault.to_string();
+            let mut characters = text.chars();
+            characters
+                .next()
+                .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+        }
+        other => other.to_string(),
+    }
+}
+
+fn tool_output(error: &Error) -> Option<String> {
+    match error {
+        Error::ConnectionFailed { detail, .. }
+        | Error::Disturbed { detail }
+        | Error::CatalogueDamaged { detail, .. } => Some(detail.clone()),
+        Error::Storage { source, .. } => Some(source.to_string()),
+        Error::VerificationFailed(failure) => failure.words.clone(),
+        Error::PermissionDenied { words, .. } => words.clone(),
+        _ => None,
+    }
+}
+
+type Advice = (Vec<String>, Option<Value>);
+
+fn say<const COUNT: usize>(sentences: [String; COUNT]) -> Advice {
+    (sentences.into(), None)
+}
+
+#[expect(clippy::too_many_lines, reason = "one exhaustive match, one arm an error")]
+fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
+    let environment = context.environment();
+    let variable = context.variable();
+    match error {
+        Error::Request(fault) => request_advice(fault, context),
+        Error::UnknownOperation { nearest, known } => (
+            vec![format!("Send one of these as parameters.operation: {}", known.join(", "))],
+            nearest.and_then(|name| context.request_with("operation", name.into())),
+        ),
+        Error::InvalidParameter { parameter, .. } => say([
+            format!("Correct parameters.{parameter} and send the request again"),
+            "Send {\"operation\":\"describe\"} for the parameters of every operation".to_owned(),
+        ]),
+        Error::FormatUnavailable { available, instead, .. } => {
+            let next = context.request_with("format", (*instead).into());
+            (vec![format!("Send the request with one of these formats: {available}")], next)
+        }
+        Error::FormatUnsuitable { instead, .. } => (
+            vec![format!(
+                "Send the request with \"format\": \"{instead}\", which holds everything"
+            )],
+            context.request_with("format", (*instead).into()),
+        ),
+        Error::ConfigNotFound { expected } => say([
+            format!("Create {} with an \"environments\" section", context.shown(expected)),
+            "Or send \"working_directory\": the project's folder, or set CLAUDE_DB_CWD".to_owned(),
+            "Or set FABER_DB_CONFIG to the configuration's file".to_owned(),
+        ]),
+        Error::ConfigInvalid { path, place, .. } => say([
+            format!("Correct {place} in {}", context.shown(path)),
+            "Then send the request again".to_owned(),
+        ]),
+        Error::EnvironmentNotFound { given, known } => environment_advice(given, known, context),
+        Error::DatabaseUrlMissing { variable, dotenv, unreadable_lines } => {
+            url_advice(variable, dotenv, *unreadable_lines, environment, context)
+        }
+        Error::UnsupportedDatabase { .. } => say([
+            match context.variable {
+                Some(variable) => format!(
+                    "Check the URL in ${variable} and backup_method, hosting and provider in the configuration"
+                ),
+                None => "Use what this version supports".to_owned(),
+            },
+            "Send {\"operation\":\"describe\"} for the engines that this version backs up"
+                .to_owned(),
+        ]),
+        Error::ConnectionFailed { test_command, .. } => say([
+            "Verify database is running".to_owned(),
+            format!("Check connection string: echo ${variable}"),
+            format!("Test connection: {test_command}"),
+            "Verify network/VPN access".to_owned(),
+        ]),
+        Error::ToolNotFound { client, looked_in, .. } => tool_advice(*client, looked_in, context),
+        Error::ToolVersionMismatch { package, client, .. } => say([
+            format!("Install the server's own version: sudo apt-get install {package}"),
+            elsewhere(*client),
+            "Or name the folder that has it in backup.tool_directories".to_owned(),
+            format!("After installation, retry: /faber-db:backup {environment}"),
+        ]),
+        Error::PermissionDenied { grants, .. } => {
+            let mut suggestions: Vec<String> = grants
+                .iter()
+                .take(MOST_GRANTS)
+                .map(|grant| format!("Let an administrator run: {grant}"))
+                .collect();
+            let begin = if suggestions.is_empty() { "Let" } else { "Or let" };
+            suggestions.push(format!(
+                "{begin} ${variable} name a user that may read everything; what it may not read would be missing from the backup"
+            ));
+            (suggestions, None)
+        }
+        Error::Pooled { .. } => say([
+            format!(
+                "Name the variable with the direct URL of {environment} in environments.{environment}.direct_connection_string_env"
+            ),
+            format!("Or let ${variable} lead to the database itself, not to the pooler"),
+        ]),
+        Error::Disturbed { .. } => (
+            vec![
+                "Send the same request again once no migration or lock is at work on the tables that prisma_output names".to_owned(),
+                "On a standby, raise max_standby_streaming_delay, or back up the primary".to_owned(),
+            ],
+            context.request.clone(),
+        ),
+        Error::DirectUrlElsewhere { direct_variable, .. } => say([
+            format!(
+                "Correct ${direct_variable}: the direct URL of {environment}, with the same server and database"
+            ),
+            format!(
+                "Or name another variable in environments.{environment}.direct_connection_string_env"
+            ),
+        ]),
+        Error::SpaceBefore { .. } => say([
+            "Free up disk space: df -h".to_owned(),
+            "Clean up old backups: /faber-db:cleanup-backups --expired".to_owned(),
+            "Use compression: --compression flag (default for production)".to_owned(),
+            "Use cloud storage: Configure S3 in config.json".to_owned(),
+        ]),
+        Error::SpaceDuring { .. } => say([
+            "Free up disk space".to_owned(),
+            "Use compression: --compression flag".to_owned(),
+            "Clean up old backups: /faber-db:cleanup-backups".to_owned(),
+            "Configure cloud storage in config.json".to_owned(),
+        ]),
+        Error::DirectoryNotWritable { directory, .. } => say([
+            format!("Fix directory permissions: chmod 775 {}", context.location()),
+            format!("Or create directory: mkdir -p {}", context.shown(directory)),
+            "Verify user has write access".to_owned(),
+        ]),
+        Error::VerificationFailed(_) => say([
+            "Delete corrupted backup file".to_owned(),
+            "Retry backup creation".to_owned(),
+            "Check disk space during backup".to_owned(),
+            "Verify database connection stability".to_owned(),
+        ]),
+        Error::BackupNotFound { .. } => (
+            vec![
+                "List the backups that exist and send one of their ids".to_owned(),
+                "If backups.json was lost or edited, send {\"operation\":\"rebuild-catalogue\"}"
+                    .to_owned(),
+            ],
+            Some(context.request_for("list-backups")),
+        ),
+        Error::BackupInProgress { .. } => (
+            vec![
+                format!(
+                    "Another run is backing up the database of {environment}: send the same request again later"
+                ),
+                "Or send a larger wait_seconds".to_owned(),
+            ],
+            context.request.clone(),
+        ),
+        Error::ConfirmationRequired(request) => confirmation_advice(request, context),
+        Error::ConfirmationInvalid { .. } => {
+            let next = context.request.clone().map(|mut request| {
+                if let Some(parameters) =
+                    request.get_mut("parameters").and_then(Value::as_object_mut)
+                {
+                    parameters.shift_remove("confirm");
+                }
+                request
+            });
+            (vec!["Send the request without confirm to see the plan as it is now, with a new token".to_owned()], next)
+        }
+        Error::CatalogueDamaged { path, .. } => (
+            vec![
+                format!("Build it anew from the manifests; {} is kept", context.shown(path)),
+                "The backups themselves are untouched".to_owned(),
+            ],
+            Some(context.request_for("rebuild-catalogue")),
+        ),
+        Error::CatalogueNewer { .. } => say([
+            "Use the newer version of backup-manager that wrote it".to_owned(),
+            "Listing still works with this version; writing does not, so that nothing is lost"
+                .to_owned(),
+        ]),
+        Error::CatalogueLocked { path } => say([
+            "Send the same request again in a moment".to_owned(),
+            format!(
+                "If no other backup-manager runs, see who holds it: fuser {}",
+                context.shown(path)
+            ),
+        ]),
+        Error::Storage { path, .. } => say([
+            format!("Check {} and the disk it is on", context.shown(path)),
+            "Then send the same request again".to_owned(),
+        ]),
+        Error::Interrupted => say(["Send the same request again; nothing was changed".to_owned()]),
+        Error::Internal { .. } => say([
+            "Send the same request again".to_owned(),
+            "If it happens again, report it with the output of BACKUP_MANAGER_LOG=debug".to_owned(),
+        ]),
+    }
+}
+
+/// The seed's advice on a missing tool, for each kind of client.
+fn tool_advice(
+    client: ClientPackage,
+    looked_in: &[PathBuf],
+    context: &FailureContext<'_>,
+) -> Advice {
+    let package = client.package();
+    let (macos, windows) = places(client);
+    let mut suggestions = vec![
+        format!("Install {client}: sudo apt-get install {package}"),
+        format!("macOS: brew install {macos}"),
+        format!("Windows: Download from {windows}"),
+        format!("After installation, retry: /faber-db:backup {}", context.environment()),
+    ];
+    if !looked_in.is_empty() {
+        let folders: Vec<String> = looked_in.iter().map(|path| context.shown(path)).collect();
+        suggestions.push(format!(
+            "Or correct backup.tool_directories: only {} was searched",
+            folders.join(", ")
+        ));
+    }
+    (suggestions, None)
+}
+
+fn elsewhere(client: ClientPackage) -> String {
+    let (macos, windows) = places(client);
+    format!("macOS: brew install {macos}; Windows: Download from {windows}")
+}
+
+/// Where a client comes from on macOS and on Windows.
+const fn places(client: ClientPackage) -> (&'static str, &'static str) {
+    match client {
+        ClientPackage::Postgres => ("postgresql", "postgresql.org"),
+        ClientPackage::MySql => ("mysql-client", "dev.mysql.com"),
+        ClientPackage::MariaDb => ("mariadb", "mariadb.org"),
+        ClientPackage::Mydumper => ("mydumper", "github.com/mydumper/mydumper"),
+    }
+}
+
+fn request_advice(fault: &RequestFault, context: &FailureContext<'_>) -> Advice {
+    let describe =
+        "Send {\"operation\":\"describe\"} for what can be asked for, and how".to_owned();
+    let meant = |nearest: &str| format!("Did you mean {nearest}?");
+    let (nearest, own) = match fault {
+        RequestFault::UnknownOperation { nearest, .. }
+        | RequestFault::UnknownSkill { nearest, .. } => (nearest.map(meant), None),
+        RequestFault::UnknownParameter { nearest, .. } => (nearest.as_deref().map(meant), None),
+        RequestFault::LineTooLong => {
+            (None, Some("Send a shorter request: no parameter needs so much".to_owned()))
+        }
+        RequestFault::NotUtf8 { .. } => (None, Some("Send the request in UTF-8".to_owned())),
+        RequestFault::NotJson { .. } | RequestFault::NotAnObject { .. } => {
+            (None, Some("Send one JSON object on one line".to_owned()))
+        }
+        RequestFault::Missing { path } => (None, Some(format!("Add {path}"))),
+        RequestFault::WrongType { path, expected, .. } => {
+            (None, Some(format!("Send {expected} as {path}")))
+        }
+        RequestFault::Duplicate { path } => (None, Some(format!("Send {path} once"))),
+    };
+    let suggestions = nearest.into_iter().chain(own).chain([describe]).collect();
+    (suggestions, context.request.clone())
+}
+
+fn environment_advice(given: &str, known: &[String], context: &FailureContext<'_>) -> Advice {
+    let nearest = backup_protocol::nearest(given, known.iter().map(String::as_str));
+    let mut suggestions: Vec<String> =
+        nearest.iter().map(|name| format!("Did you mean {name}?")).collect();
+    suggestions.push(format!(
+        "Send one of the configured environments: {}",
+        known.iter().take(MOST_KNOWN).cloned().collect::<Vec<_>>().join(", ")
+    ));
+    suggestions
+        .push("Or add it to \"environments\" in .fractary/plugins/faber-db/config.json".to_owned());
+    let next = nearest.and_then(|name| context.request_with("environment", name.into()));
+    (suggestions, next)
+}
+
+fn url_advice(
+    variable: &str,
+    dotenv: &Path,
+    unreadable_lines: usize,
+    environment: &str,
+    context: &FailureContext<'_>,
+) -> Advice {
+    let mut suggestions = vec![
+        format!("Set it: export {variable}=<the URL of the {environment} database>"),
+        format!("Or add it to {}", context.shown(dotenv)),
+    ];
+    if unreadable_lines > 0 {
+        suggestions.push(format!(
+            "{unreadable_lines} lines of {} could not be read: quote values with spaces or #",
+            context.shown(dotenv)
+        ));
+    }
+    (suggestions, None)
+}
+
+fn confirmation_advice(request: &ConfirmationRequest, context: &FailureContext<'_>) -> Advice {
+    let value =
+        request.token.as_ref().map_or(Value::Bool(true), |(token, _)| token.as_str().into());
+    let mut suggestions = Vec::new();
+    if request.last_good_backup {
+        suggestions
+            .push(format!("Make a new backup first: /faber-db:backup {}", context.environment()));
+    }
+    suggestions.push("Show the plan to the person who decides".to_owned());
+    suggestions.push("After their yes, send recovery.next_request".to_owned());
+    (suggestions, context.request_with("confirm", value))
+}
