@@ -1,3 +1,130 @@
-//! PostgreSQL.
+//! PostgreSQL: `pg_dump` within one exported snapshot, spoken to through `psql`.
+//!
+//! | format | artifact | compression |
+//! |---|---|---|
+//! | `sql` | a script | ours |
+//! | `custom` | `pg_dump`'s archive in one file | `pg_dump`'s |
+//! | `directory` | `pg_dump`'s archive in a folder, dumped by several jobs | `pg_dump`'s |
 
+mod connect;
+mod dump;
+mod examine;
+mod globals;
+mod inspect;
+mod reserve;
 mod script;
+mod service_file;
+mod session;
+mod snapshot;
+mod words;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backup_core::{
+    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, Run,
+    ServerDatabase, ToolSettings,
+};
+use backup_protocol::Format;
+
+use super::aside::{Lent, blocking};
+use crate::process::Launcher;
+use connect::{Reached, Reaching};
+
+pub(super) use examine::examine;
+
+/// The extension of an artifact before our own compression.
+pub(super) fn extension(format: Format) -> Result<&'static str, Error> {
+    match format {
+        Format::Sql => Ok(".sql"),
+        Format::Custom => Ok(".dump"),
+        Format::Directory => Ok(".dir"),
+        Format::Snapshot => Err(Error::FormatUnavailable {
+            engine: "PostgreSQL",
+            format: format.name(),
+            available: "sql (a script), custom (pg_dump's archive) or directory (the same in a folder)",
+            instead: "sql",
+        }),
+    }
+}
+
+/// A PostgreSQL database that was reached.
+#[derive(Debug)]
+pub(super) struct PostgresDatabase(Lent<Connected>);
+
+/// Where the database is, and the session with it.
+#[derive(Debug)]
+struct Connected {
+    reaching: Reaching,
+    reached: Reached,
+}
+
+impl PostgresDatabase {
+    /// Finds the tools and connects.
+    pub(super) async fn connect(
+        database: &ServerDatabase,
+        settings: &ToolSettings,
+        launcher: &Launcher,
+        run: &Run,
+    ) -> Result<Self, Error> {
+        let reaching = Reaching::new(database, settings, launcher, &run.interrupt)?;
+        let connected = blocking(move || {
+            let reached = reaching.reach()?;
+            Ok(Connected { reaching, reached })
+        })
+        .await?;
+        Ok(Self(Lent::new(connected)))
+    }
+}
+
+#[async_trait]
+impl Database for PostgresDatabase {
+    async fn reserve(&mut self, patience: Duration, run: &Run) -> Result<(), Error> {
+        let (id, interrupt) = (run.id.clone(), run.interrupt.clone());
+        self.0
+            .work(move |Connected { reaching, reached }| {
+                reserve::reserve(&mut reached.session, patience, &id, &interrupt)
+                    .map_err(|end| reaching.failed(end))?
+                    .into_result()
+            })
+            .await
+    }
+
+    async fn inspect(&mut self, _form: ArtifactForm, _run: &Run) -> Result<DatabaseFacts, Error> {
+        self.0
+            .work(|Connected { reaching, reached }| {
+                dump::fitting_tool(reached)?;
+                let session = &mut reached.session;
+                let failed = |end| reaching.failed(end);
+                if let Some(error) =
+                    inspect::refuse_missing_rights(session, reached.version).map_err(failed)?
+                {
+                    return Err(error);
+                }
+                let facts = inspect::facts(session).map_err(failed)?;
+                let mut warnings = reached.warnings.clone();
+                if reached.is_standby {
+                    warnings.push(
+                        "The server is a standby: rows of unlogged tables are only on its primary"
+                            .to_owned(),
+                    );
+                }
+                Ok(DatabaseFacts { warnings, ..facts })
+            })
+            .await
+    }
+
+    async fn dump(
+        &mut self,
+        order: DumpOrder,
+        destination: Destination,
+        run: &Run,
+    ) -> Result<Dumped, Error> {
+        let run = run.clone();
+        self.0
+            .work(move |Connected { reaching, reached }| {
+                dump::dump(reaching, reached, &order, destination, &run)
+            })
+            .await
+    }
+}

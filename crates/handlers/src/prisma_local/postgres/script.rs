@@ -14,8 +14,6 @@
 //! Everything is read as `psql` would: text that looks like a `COPY` statement, like the end of its rows or like
 //! the end of the script is believed only where `psql` would take it for one.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the engine that feeds it follows"))]
-
 mod byte_kind;
 mod client_encoding;
 mod copy_block;
@@ -29,6 +27,7 @@ mod tests;
 
 pub(crate) use frame::ScriptKind;
 pub(crate) use incomplete::IncompleteScript;
+pub(crate) use lexer::text_in;
 pub(crate) use statement::TableName;
 
 use std::collections::BTreeMap;
@@ -99,6 +98,11 @@ impl ScriptCheck {
         }
     }
 
+    /// Of how many tables all rows have passed.
+    pub fn tables_done(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
     /// Says whether the bytes seen are a whole script, and what it holds.
     ///
     /// # Errors
@@ -154,7 +158,9 @@ impl ScriptCheck {
         if self.statement.is_unstarted() {
             self.frame.statement()?;
         }
-        if let Some(finished) = self.statement.accept(token, self.lexer.text()) {
+        let encoding = self.lexer.strings().encoding;
+        let text = encoding.utf8(self.lexer.text());
+        if let Some(finished) = self.statement.accept(token, &text) {
             self.lexer.end_statement();
             match finished {
                 Finished::CopyFromStdin { schema, name } => {

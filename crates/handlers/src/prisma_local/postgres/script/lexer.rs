@@ -40,9 +40,26 @@ impl Token {
 
     /// The name that is meant: without quotes it is one in small letters.
     pub(super) fn name(self, text: &[u8]) -> String {
-        let name = String::from_utf8_lossy(text);
-        if self == Self::Word { name.to_ascii_lowercase() } else { name.into_owned() }
+        let name = name_of(text);
+        if self == Self::Word { name.to_ascii_lowercase() } else { name }
     }
+}
+
+/// A text that is in the encoding of that name.
+pub(crate) fn text_in(encoding: &str, bytes: &[u8]) -> String {
+    name_of(&ClientEncoding::named(encoding).utf8(bytes))
+}
+
+/// A name as text. Bytes that are no UTF-8, as names in other encodings have them, stay apart from each other:
+/// each is written as its number.
+fn name_of(bytes: &[u8]) -> String {
+    bytes.utf8_chunks().fold(String::new(), |mut text, chunk| {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&byte.escape_ascii().to_string());
+        }
+        text
+    })
 }
 
 /// What the bytes so far have led into.
@@ -334,7 +351,9 @@ impl Lexer {
         let encoding = self.strings.encoding;
         let end = match (escapes, encoding) {
             (false, _) => memchr(b'\'', bytes),
-            (true, ClientEncoding::AsciiSafe) => memchr2(b'\'', b'\\', bytes),
+            (true, ClientEncoding::AsciiSafe | ClientEncoding::Latin1) => {
+                memchr2(b'\'', b'\\', bytes)
+            }
             (true, _) => bytes
                 .iter()
                 .position(|byte| matches!(byte, b'\'' | b'\\') || encoding.takes_next(*byte)),

@@ -14,6 +14,18 @@ pub(crate) struct TableName {
     pub name: String,
 }
 
+impl TableName {
+    /// The name in records: `public.User`, quoted only where a dot or a quote in it could mislead.
+    pub fn recorded(&self) -> String {
+        let plain = |name: &str| !name.is_empty() && !name.contains(['.', '"']);
+        if plain(&self.schema) && plain(&self.name) {
+            format!("{}.{}", self.schema, self.name)
+        } else {
+            self.to_string()
+        }
+    }
+}
+
 impl fmt::Display for TableName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = |name: &str| name.replace('"', "\"\"");
