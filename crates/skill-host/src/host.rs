@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,7 +48,7 @@ async fn serve_lines() -> io::Result<u8> {
     let variable = |name: &str| std::env::var(name).ok();
     let host = Host {
         surroundings: Surroundings { variable: &variable, current_directory: &current_directory },
-        prisma_local: Arc::new(PrismaLocal),
+        prisma_local: Arc::new(PrismaLocal::new(own_program()?)),
         workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         version: env!("CARGO_PKG_VERSION"),
         clock: Utc::now,
@@ -69,6 +70,15 @@ async fn serve_lines() -> io::Result<u8> {
         }
     }
     Ok(interrupt.raised().map_or(status, backup_core::Signal::exit_status))
+}
+
+/// This program, to be started again beside native tools. On Linux what runs, even where its file has been
+/// replaced meanwhile.
+fn own_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe()
 }
 
 /// The next line, or none at the end of the input or after a signal.

@@ -1,20 +1,41 @@
 //! The handler that dumps databases with their native tools and libraries, by engine.
 
+mod aside;
+mod client_session;
+mod dump_tool;
+mod folder;
+mod migrations;
 mod mysql;
+mod postgres;
+mod reading;
 mod sqlite;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use backup_core::{
-    ArtifactForm, ArtifactToExamine, Compression, DatabaseFacts, DatabaseTarget, Depth,
-    Destination, DumpOrder, Dumped, Error, Examination, Handler, Run,
+    ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseTarget, Depth, Error,
+    Examination, Handler, Run, ToolSettings,
 };
 use backup_protocol::{Format, HandlerDescription, Skill, VerifyLevel};
 
-/// Makes backups of SQLite files.
-#[derive(Clone, Copy, Debug)]
-pub struct PrismaLocal;
+use crate::process::Launcher;
+use aside::blocking;
+
+/// Makes backups of PostgreSQL, MySQL and MariaDB databases and of SQLite files.
+#[derive(Clone, Debug)]
+pub struct PrismaLocal {
+    launcher: Launcher,
+}
+
+impl PrismaLocal {
+    /// `supervisor` is the program that runs native tools: this one, with its `supervise` subcommand.
+    pub const fn new(supervisor: PathBuf) -> Self {
+        Self { launcher: Launcher::new(supervisor) }
+    }
+}
 
 #[async_trait]
 impl Handler for PrismaLocal {
@@ -23,8 +44,8 @@ impl Handler for PrismaLocal {
         HandlerDescription {
             skill: Skill::HandlerDbPrisma.name().to_owned(),
             name: "prisma_local".to_owned(),
-            engines: vec!["sqlite".to_owned()],
-            formats: vec![Format::Custom, Format::Sql],
+            engines: ["postgres", "mysql", "sqlite"].map(str::to_owned).to_vec(),
+            formats: vec![Format::Sql, Format::Custom, Format::Directory],
             compressions: compressions.map(|compression| compression.name().to_owned()).to_vec(),
             verify_levels: [VerifyLevel::Quick, VerifyLevel::Full]
                 .map(|level| level.name().to_owned())
@@ -37,16 +58,17 @@ impl Handler for PrismaLocal {
         "Prisma"
     }
 
-    fn backup_method(&self, target: &DatabaseTarget) -> &'static str {
-        match target {
-            DatabaseTarget::Sqlite(_) => "sqlite",
-            DatabaseTarget::Postgres(_) => "pg_dump",
-            DatabaseTarget::MySql(_) => "mysqldump",
+    fn backup_method(&self, target: &DatabaseTarget, format: Format) -> &'static str {
+        match (target, format) {
+            (DatabaseTarget::Postgres(_), _) => "pg_dump",
+            (DatabaseTarget::MySql(_), Format::Directory) => "mydumper",
+            (DatabaseTarget::MySql(_), _) => "mysqldump",
+            (DatabaseTarget::Sqlite(_), _) => "sqlite",
         }
     }
 
-    fn needs_scratch(&self, form: ArtifactForm, depth: Depth) -> bool {
-        sqlite::needs_scratch(form, depth)
+    fn needs_scratch(&self, engine: Option<&str>, form: ArtifactForm, depth: Depth) -> bool {
+        engine == Some("sqlite") && sqlite::needs_scratch(form, depth)
     }
 
     fn default_format(&self, target: &DatabaseTarget) -> Format {
@@ -57,43 +79,40 @@ impl Handler for PrismaLocal {
     }
 
     fn extension(&self, target: &DatabaseTarget, form: ArtifactForm) -> Result<String, Error> {
-        let extension = match target {
-            DatabaseTarget::Sqlite(_) => sqlite::extension(form.format)?,
+        let ours = form.compression.extension();
+        Ok(match target {
+            DatabaseTarget::Sqlite(_) => format!("{}{ours}", sqlite::extension(form.format)?),
             DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_) => {
-                return Err(unsupported_server(target));
+                let extension = match target {
+                    DatabaseTarget::Postgres(_) => postgres::extension(form.format)?,
+                    _ => mysql::extension(form.format)?,
+                };
+                // Only text is compressed by us: the tools' own formats compress themselves.
+                let ours = if form.format == Format::Sql { ours } else { "" };
+                format!("{extension}{ours}")
             }
-        };
-        Ok(format!("{extension}{}", form.compression.extension()))
+        })
     }
 
-    async fn inspect(
+    async fn connect(
         &self,
         target: &DatabaseTarget,
-        form: ArtifactForm,
+        settings: &ToolSettings,
         run: &Run,
-    ) -> Result<DatabaseFacts, Error> {
-        match target {
-            DatabaseTarget::Sqlite(database) => sqlite::inspect(database.clone(), form, run).await,
-            DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_) => {
-                Err(unsupported_server(target))
-            }
-        }
-    }
-
-    async fn dump(
-        &self,
-        order: DumpOrder,
-        destination: Destination,
-        run: &Run,
-    ) -> Result<Dumped, Error> {
-        match order.target.clone() {
+    ) -> Result<Box<dyn Database>, Error> {
+        run.interrupt.check()?;
+        let launcher = &self.launcher;
+        Ok(match target {
             DatabaseTarget::Sqlite(database) => {
-                sqlite::dump(database, order, destination, run).await
+                Box::new(sqlite::SqliteFile::new(database, settings))
             }
-            target @ (DatabaseTarget::Postgres(_) | DatabaseTarget::MySql(_)) => {
-                Err(unsupported_server(&target))
+            DatabaseTarget::Postgres(database) => Box::new(
+                postgres::PostgresDatabase::connect(database, settings, launcher, run).await?,
+            ),
+            DatabaseTarget::MySql(database) => {
+                Box::new(mysql::MySqlDatabase::connect(database, settings, launcher, run).await?)
             }
-        }
+        })
     }
 
     async fn examine(
@@ -101,19 +120,78 @@ impl Handler for PrismaLocal {
         artifact: ArtifactToExamine<'_>,
         run: &Run,
     ) -> Result<Examination, Error> {
-        match artifact.engine {
-            Some("sqlite") | None => sqlite::examine(artifact, run).await,
-            Some(engine) => Err(Error::UnsupportedDatabase {
-                what: format!("this version cannot examine a {engine} dump"),
-            }),
+        let engine = match artifact.engine {
+            Some("postgres") => Engine::Postgres,
+            Some("mysql") => Engine::MySql,
+            Some("sqlite") => Engine::Sqlite,
+            Some(engine) => {
+                let what = format!("this version cannot examine a {engine} dump");
+                return Err(Error::UnsupportedDatabase { what });
+            }
+            None => engine_by_content(artifact.path, artifact.form)?,
+        };
+        match engine {
+            Engine::Sqlite => sqlite::examine(artifact, run).await,
+            Engine::Postgres => {
+                let (artifact, launcher) = (Artifact::of(&artifact), self.launcher.clone());
+                let run = run.clone();
+                blocking(move || postgres::examine(&artifact, &launcher, &run)).await
+            }
+            Engine::MySql => {
+                let (artifact, run) = (Artifact::of(&artifact), run.clone());
+                blocking(move || mysql::examine(&artifact, &run)).await
+            }
         }
     }
 }
 
-fn unsupported_server(target: &DatabaseTarget) -> Error {
-    let family = match target {
-        DatabaseTarget::Postgres(_) => "postgresql",
-        DatabaseTarget::MySql(_) | DatabaseTarget::Sqlite(_) => target.engine(),
-    };
-    Error::UnsupportedDatabase { what: format!("this version does not back up {family} servers") }
+/// Whose dump it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    Postgres,
+    MySql,
+    Sqlite,
+}
+
+/// An artifact that is examined aside.
+struct Artifact {
+    path: PathBuf,
+    form: ArtifactForm,
+    depth: Depth,
+    settings: ToolSettings,
+}
+
+impl Artifact {
+    fn of(artifact: &ArtifactToExamine<'_>) -> Self {
+        Self {
+            path: artifact.path.to_path_buf(),
+            form: artifact.form,
+            depth: artifact.depth,
+            settings: artifact.settings.clone(),
+        }
+    }
+}
+
+/// How much of a text dump is looked at to tell whose it is, in bytes.
+const HEAD_BYTES: usize = 512;
+
+/// Whose dump a file or folder is that no manifest speaks of: each tool names itself at the beginning.
+fn engine_by_content(path: &Path, form: ArtifactForm) -> Result<Engine, Error> {
+    if form.format == Format::Directory {
+        let engine = if path.join("toc.dat").exists() { Engine::Postgres } else { Engine::MySql };
+        return Ok(engine);
+    }
+    let mut head = [0; HEAD_BYTES];
+    let failed = |error| Error::storage("read", path, error);
+    let file = File::open(path).map_err(failed)?;
+    let length = crate::pipeline::decompressed_head(file, form.compression, &mut head);
+    let text = String::from_utf8_lossy(head.get(..length).unwrap_or_default());
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    Ok(if says(&["PostgreSQL database", "\\restrict "]) {
+        Engine::Postgres
+    } else if says(&["-- MySQL dump", "-- MariaDB dump", "enable the sandbox mode"]) {
+        Engine::MySql
+    } else {
+        Engine::Sqlite
+    })
 }

@@ -11,11 +11,6 @@
 //! comment or a stored program is neither a row nor the line that completes a dump. It looks at each byte
 //! once and holds one token of bounded length, so that any split of the dump has the same result.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the engine that feeds it follows")
-)]
-
 mod completion;
 mod contents;
 mod create;
@@ -35,8 +30,8 @@ use std::io::{self, Write};
 
 pub(crate) use contents::ScriptContents;
 pub(crate) use lexer::Unfinished;
-pub(crate) use metadata::{MydumperMetadata, UnfinishedMydumper};
-pub(crate) use migrations::{MigrationColumns, MigrationRow};
+pub(crate) use metadata::MydumperMetadata;
+pub(crate) use migrations::MigrationColumns;
 
 use completion::Ending;
 use lexer::Lexer;
@@ -92,6 +87,11 @@ impl ScriptCheck {
     /// The next bytes of the dump.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
         self.lexer.feed(bytes, &mut self.reader);
+    }
+
+    /// How many tables were created so far, all but the last one with all of their rows.
+    pub(crate) fn tables_done(&self) -> u64 {
+        self.reader.tables_begun().saturating_sub(1)
     }
 
     /// What the dump holds, after its last byte.

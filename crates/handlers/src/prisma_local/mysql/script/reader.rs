@@ -70,6 +70,10 @@ impl Reader {
         self.is_completed
     }
 
+    pub(super) fn tables_begun(&self) -> u64 {
+        self.contents.rows.len() as u64
+    }
+
     pub(super) fn into_contents(mut self) -> ScriptContents {
         self.contents.leave_only_tables();
         self.contents

@@ -1,5 +1,7 @@
 //! The files of a `mydumper` folder: those of 0.10, and what later versions write differently.
 
+use super::super::metadata::UnfinishedMydumper;
+use super::super::migrations::MigrationRow;
 use super::*;
 
 const HEAD: &str = "/*!40101 SET NAMES binary*/;

@@ -1,5 +1,6 @@
 //! Rows, and those of the migrations table.
 
+use super::super::migrations::MigrationRow;
 use super::*;
 
 fn counted(statements: &str) -> BTreeMap<String, u64> {
