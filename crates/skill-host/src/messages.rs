@@ -4,6 +4,8 @@ use backup_core::size::{GIB, human, whole_available, whole_need};
 use backup_core::{Completion, Step};
 use backup_protocol::Operation;
 
+use crate::pace::Pace;
+
 /// The line under a start and before the last lines of an end.
 const RULE: &str = "───────────────────────────────────────";
 
@@ -81,19 +83,42 @@ pub(crate) fn failure(cancelled: bool, environment: Option<&str>, reason: &str) 
 }
 
 /// A plain progress line.
-pub(crate) fn progress(done: u64, expected: Option<u64>) -> String {
-    match expected {
-        Some(expected) if expected > 0 => {
+pub(crate) fn progress(pace: &Pace) -> String {
+    let Pace { done, expected, bytes_per_second, left, tables_done } = *pace;
+    let amount = match expected.filter(|expected| *expected > 0) {
+        Some(expected) => {
             let percent = (done.saturating_mul(100) / expected).min(100);
             format!("  {} of about {} ({percent}%)", human(done), human(expected))
         }
-        _ => format!("  {}", human(done)),
-    }
+        None => format!("  {}", human(done)),
+    };
+    let rate = bytes_per_second.map(|rate| format!("{}/s", human(rate)));
+    let left = left.map(|left| format!("about {} s left", left.as_secs()));
+    let tables = tables_done.map(|tables| format!("{tables} tables done"));
+    [Some(amount), rate, left, tables].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_progress_line_says_what_is_known() {
+        let mib = 1024 * 1024;
+        let pace = Pace {
+            done: 50 * mib,
+            expected: Some(200 * mib),
+            bytes_per_second: Some(25 * mib),
+            left: Some(std::time::Duration::from_secs(6)),
+            tables_done: Some(3),
+        };
+        assert_eq!(
+            progress(&pace),
+            "  50.0 MB of about 200.0 MB (25%), 25.0 MB/s, about 6 s left, 3 tables done"
+        );
+        let pace = Pace { done: mib, ..Pace::default() };
+        assert_eq!(progress(&pace), "  1.0 MB");
+    }
 
     #[test]
     fn the_seeds_messages_to_the_letter() {

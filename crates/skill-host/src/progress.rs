@@ -10,6 +10,7 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::messages;
+use crate::pace::{Pace, Pacer};
 
 /// How often bytes are worth a plain line, and an event.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -39,13 +40,15 @@ struct Messages {
 struct MessagesState {
     bar: Option<ProgressBar>,
     last_line: Option<Instant>,
+    pacer: Pacer,
 }
 
 impl Progress for Messages {
     fn report(&self, happening: Happening) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Happening::Bytes { done, expected } = happening {
-            self.show_bytes(&mut state, done, expected);
+        if let Happening::Bytes { done, expected, tables_done } = happening {
+            let pace = state.pacer.pace(done, expected, tables_done, Instant::now());
+            self.show_bytes(&mut state, &pace);
             return;
         }
         if let Some(bar) = state.bar.take() {
@@ -61,22 +64,24 @@ impl Progress for Messages {
             Happening::Failed { status, environment, reason } => {
                 messages::failure(status == Status::Cancelled, environment.as_deref(), &reason)
             }
-            Happening::Bytes { done, expected } => messages::progress(done, expected),
+            Happening::Bytes { done, expected, tables_done } => {
+                messages::progress(&Pace { done, expected, tables_done, ..Pace::default() })
+            }
         });
     }
 }
 
 impl Messages {
-    fn show_bytes(&self, state: &mut MessagesState, done: u64, expected: Option<u64>) {
+    fn show_bytes(&self, state: &mut MessagesState, pace: &Pace) {
         if self.terminal {
-            let bar = state.bar.get_or_insert_with(|| new_bar(expected));
-            bar.set_position(done);
+            let bar = state.bar.get_or_insert_with(|| new_bar(pace.expected));
+            bar.set_position(pace.done);
             return;
         }
         let due = state.last_line.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
         if due {
             state.last_line = Some(Instant::now());
-            say(&messages::progress(done, expected));
+            say(&messages::progress(pace));
         }
     }
 }
@@ -104,12 +109,13 @@ struct EventsState {
     operation: Option<Operation>,
     environment: Option<String>,
     last_bytes: Option<Instant>,
+    pacer: Pacer,
 }
 
 impl Progress for Events {
     fn report(&self, happening: Happening) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (kind, message, bytes, status) = match happening {
+        let (kind, message, pace, status) = match happening {
             Happening::Started { operation, environment, .. } => {
                 state.operation = Some(operation);
                 state.environment = environment;
@@ -119,12 +125,13 @@ impl Progress for Events {
                 let message = messages::step(&step).trim_start_matches("✓ ").to_owned();
                 (EventKind::Step, Some(message), None, None)
             }
-            Happening::Bytes { done, expected } => {
+            Happening::Bytes { done, expected, tables_done } => {
+                let pace = state.pacer.pace(done, expected, tables_done, Instant::now());
                 if state.last_bytes.is_some_and(|last| last.elapsed() < EVENT_INTERVAL) {
                     return;
                 }
                 state.last_bytes = Some(Instant::now());
-                (EventKind::Progress, None, Some((done, expected)), None)
+                (EventKind::Progress, None, Some(pace), None)
             }
             Happening::Completed(completion) => {
                 let message = match completion {
@@ -138,16 +145,21 @@ impl Progress for Events {
             }
         };
         state.sequence += 1;
+        let at = Utc::now();
         let event = Event {
             run_id: self.run_id.clone(),
             sequence: state.sequence,
-            at: Utc::now(),
+            at,
             event: kind,
             operation: state.operation,
             environment: state.environment.clone(),
             message,
-            bytes_done: bytes.map(|(done, _)| done),
-            bytes_expected: bytes.and_then(|(_, expected)| expected),
+            bytes_done: pace.map(|pace| pace.done),
+            bytes_expected: pace.and_then(|pace| pace.expected),
+            bytes_per_second: pace.and_then(|pace| pace.bytes_per_second),
+            share: pace.and_then(|pace| pace.share()),
+            estimated_end: pace.and_then(|pace| pace.left).map(|left| at + left),
+            tables_done: pace.and_then(|pace| pace.tables_done),
             status,
         };
         if let Ok(line) = serde_json::to_string(&event) {
