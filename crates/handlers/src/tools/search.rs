@@ -88,7 +88,7 @@ pub(crate) fn find_all(
     let mut tools = Vec::new();
     for path in without_wrappers(programs(name, settings)) {
         interrupt.check()?;
-        match ask_version(&path, launcher, interrupt)? {
+        match ask_version(name, &path, launcher, interrupt)? {
             Answer::Version(candidate) => tools.push(Tool { path, candidate }),
             Answer::Failed => {
                 tracing::debug!(tool = %path.display(), "passed over: it cannot be run");
@@ -179,9 +179,19 @@ enum Answer {
     Unreadable,
 }
 
-fn ask_version(path: &Path, launcher: &Launcher, interrupt: &Interrupt) -> Result<Answer, Error> {
+fn ask_version(
+    name: ToolName,
+    path: &Path,
+    launcher: &Launcher,
+    interrupt: &Interrupt,
+) -> Result<Answer, Error> {
     let failed = |error| Error::storage("run", path, error);
-    let command = ToolCommand::new(path).argument("--version");
+    let mut command = ToolCommand::new(path);
+    if name.client == ClientPackage::MySql {
+        // A `result-file` in a person's file of options is emptied, whatever the tool is asked.
+        command = command.argument("--no-defaults");
+    }
+    let command = command.argument("--version");
     let mut tool = launcher.start(&command, Stdin::Empty).map_err(failed)?;
     let mut answer = Vec::new();
     if let Some(stdout) = tool.take_stdout() {
