@@ -8,7 +8,10 @@ use backup_tests::{Conversation, Project};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::shop::{MOMENT, Shop, answer, assert_none_soon, mark, on_both_engines, processes_of};
+use crate::shop::{
+    MOMENT, Server, Shop, answer, assert_none_soon, in_every_form, mark, on_both_engines,
+    processes_of,
+};
 
 fn request(format: &str) -> Value {
     json!({"operation": "create-backup", "parameters": {"environment": "dev", "format": format}})
@@ -90,5 +93,24 @@ fn a_host_that_waits_for_another_run_at_the_server_stops_when_it_is_told_to() {
         drop(held);
         let made: Value = serde_json::from_str(&first.hear()).unwrap();
         assert_eq!(made["status"], "success", "the first is undisturbed: {made:#}");
+    });
+}
+
+#[test]
+fn a_table_that_somebody_locks_for_too_long_is_named() {
+    in_every_form("locked", |shop| {
+        let about = shop.about();
+        let Server::Postgres(server) = shop.server else { return };
+        shop.wait_for_silent_tools(2);
+        let mut holder = server.session(&shop.database);
+        holder.sql("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE;");
+        let failed = answer(&mut shop.host(), &shop.request());
+        assert_eq!(failed["status"], "error", "{about}: {failed:#}");
+        assert_eq!(failed["retryable"], true, "{about}: {failed:#}");
+        let words = failed["prisma_output"].as_str().unwrap_or_default();
+        assert!(words.contains("lock") && words.contains("orders"), "{about}: {failed:#}");
+        drop(holder);
+        shop.assert_nothing_is_left(&about);
+        shop.assert_next_succeeds();
     });
 }

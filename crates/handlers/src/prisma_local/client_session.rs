@@ -32,7 +32,7 @@ pub(super) enum SessionEnd {
     Stalled(Duration),
     /// The client ended: what the server or the library said.
     Ended(ToolEnd),
-    /// This program's own fault.
+    /// An error that is known already: one of this program's own, or of what others do at the server.
     Fault(Error),
 }
 

@@ -10,6 +10,9 @@ use crate::process::{Launcher, ToolCommand};
 
 pub(super) use crate::prisma_local::client_session::SessionEnd;
 
+/// The SQLSTATE of a statement that did not fail.
+const SUCCESSFUL_COMPLETION: &str = "00000";
+
 /// An open session.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -111,6 +114,18 @@ impl Session {
         let text = text_in(&self.encoding, &answer);
         let (value, rest) = text.split_once('\0').unwrap_or(("", &text));
         Ok(rest.starts_with("false").then(|| value.to_owned()))
+    }
+
+    /// Runs a statement that the server may refuse, which does not end the session: how it refused it, as an
+    /// SQLSTATE and a sentence.
+    pub(super) fn refusal(&mut self, sql: &str) -> Result<Option<[String; 2]>, SessionEnd> {
+        let answer = self.answer(&format!(
+            "\\set ON_ERROR_STOP 0\n{sql};\n\\echo :SQLSTATE :LAST_ERROR_MESSAGE\n\\set ON_ERROR_STOP 1"
+        ))?;
+        let text = text_in(&self.encoding, &answer);
+        let (state, sentence) = text.split_once(' ').unwrap_or((&text, ""));
+        Ok((state != SUCCESSFUL_COMPLETION)
+            .then(|| [state.to_owned(), sentence.trim_end().to_owned()]))
     }
 
     fn answer(&mut self, sql: &str) -> Result<Vec<u8>, SessionEnd> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use backup_core::Migrations;
+use backup_core::{Error, Migrations};
 use backup_protocol::RowCounts;
 
 use super::inspect::tables_query;
@@ -19,6 +19,9 @@ const LEDGER_COLUMNS: [&str; 3] = ["id", "space", "migration_name"];
 /// So many tables are locked at most: the server has room for some thousands of locks, and the dump tool takes as
 /// many again.
 const MOST_LOCKED: u32 = 1_500;
+
+/// The SQLSTATE of a lock that was waited for in vain.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// What the snapshot holds.
 #[derive(Debug)]
@@ -66,10 +69,14 @@ pub(super) fn begin(
              'SELECT 1') AS locks \
          FROM (SELECT * FROM ({}) AS tables(oid, schema, name, filenode, live) LIMIT {MOST_LOCKED}) AS t \\gset\n\
          BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n\
-         SET LOCAL lock_timeout = {};\n:locks;\nSET LOCAL lock_timeout = 0",
+         SET LOCAL lock_timeout = {}",
         tables_query(is_standby),
         lock_wait.as_millis()
     ))?;
+    if let Some([state, sentence]) = session.refusal(":locks")? {
+        return Err(SessionEnd::Fault(locked_or_gone(session, &state, sentence)?));
+    }
+    session.run("SET LOCAL lock_timeout = 0")?;
     let [name] = session.row("SELECT pg_catalog.pg_export_snapshot()")?;
     let tables: Vec<[String; 5]> = session.query(&tables_query(is_standby))?;
     let table = |[oid, schema, name, filenode, live_rows]: [String; 5]| ExpectedTable {
@@ -80,6 +87,30 @@ pub(super) fn begin(
     };
     let tables = tables.into_iter().map(table).collect();
     Ok(Snapshot { name, tables, migrations: read_migrations(session, migrations)? })
+}
+
+/// The error where the tables could not be locked, which names those that somebody else keeps.
+fn locked_or_gone(
+    session: &mut Session,
+    state: &str,
+    sentence: String,
+) -> Result<Error, SessionEnd> {
+    session.run("ROLLBACK")?;
+    if state != LOCK_NOT_AVAILABLE {
+        return Ok(Error::Disturbed { detail: sentence });
+    }
+    let held: Vec<[String; 1]> = session.query(
+        "SELECT DISTINCT relation::pg_catalog.regclass::text FROM pg_catalog.pg_locks \
+         WHERE granted AND mode = 'AccessExclusiveLock' AND pid <> pg_catalog.pg_backend_pid() \
+         AND database = (SELECT oid FROM pg_catalog.pg_database \
+         WHERE datname = pg_catalog.current_database()) \
+         AND relation IN (SELECT oid FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p')) LIMIT 5",
+    )?;
+    if held.is_empty() {
+        return Ok(Error::Disturbed { detail: sentence });
+    }
+    let names = held.iter().map(|[name]| name.as_str()).collect::<Vec<_>>().join(", ");
+    Ok(Error::Disturbed { detail: format!("{sentence}: another session has locked {names}") })
 }
 
 fn read_migrations(
