@@ -122,3 +122,9 @@ fn a_postgres_dump_that_outgrows_its_estimate_leaves_nothing() {
     runs_full(Server::postgres(), "31m", false, &formats);
     runs_full(Server::postgres(), "12m", true, &formats);
 }
+
+#[test]
+fn a_mariadb_dump_that_outgrows_its_estimate_leaves_nothing() {
+    runs_full(Server::mariadb(), "26m", false, &["sql"]);
+    runs_full(Server::mariadb(), "11m", true, &["sql", "directory"]);
+}

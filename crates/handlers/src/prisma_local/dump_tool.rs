@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use backup_core::{
     Checksums, Compression, Error, Happening, Run, ToolSettings, VerificationFailure,
+    available_space,
 };
 
 use crate::pipeline::{ArtifactWriter, CompressionSettings};
@@ -17,6 +19,10 @@ use crate::process::{
 const CHUNK_BYTES: usize = 256 * 1024;
 /// How many warnings of a tool are repeated.
 const MOST_WARNINGS: usize = 10;
+
+/// A disk with less room than this is full for a tool that wrote nothing for so long.
+const FULL_DISK_BYTES: u64 = 64 * 1024;
+const FULL_DISK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A tool that dumps, and what is known of the dump.
 pub(super) struct DumpTool<'a> {
@@ -87,24 +93,31 @@ impl DumpTool<'_> {
         Ok(Streamed { checksums: bytes.into(), words: end.words })
     }
 
-    /// Lets a tool write by itself, for as long as what `size` measures grows.
+    /// Lets a tool write by itself, for as long as what `size` measures at the path grows.
     pub(super) fn watch(
         &self,
         tool: RunningTool,
+        path: &Path,
         size: impl Fn() -> u64,
     ) -> Result<ToolEnd, Error> {
-        let mut reported = 0;
+        let (mut reported, mut grown) = (0, Instant::now());
         let watched = tool.watch(self.settings.stall, &self.run.interrupt, || {
             let written = size();
             if written != reported {
-                reported = written;
+                (reported, grown) = (written, Instant::now());
                 self.report(written, None);
+            } else if grown.elapsed() >= FULL_DISK_PATIENCE && room(path) < FULL_DISK_BYTES {
+                // Some versions of mydumper try for ever.
+                return None;
             }
-            written
+            Some(written)
         });
         let failed = |error| Error::storage("run", &PathBuf::from(self.name), error);
         match watched.map_err(failed)? {
             Watched::Interrupted => Err(Error::Interrupted),
+            Watched::Stalled if room(path) < FULL_DISK_BYTES => {
+                Err(Error::SpaceDuring { required: FULL_DISK_BYTES, available: room(path) })
+            }
             Watched::Stalled => Err(self.stalled()),
             Watched::Ended(end) if end.is_success() => Ok(end),
             Watched::Ended(end) => Err((self.failure)(&end)),
@@ -146,6 +159,11 @@ const SUSPICIOUS_ROWS: u64 = 1_000;
 /// Whether a table has suspiciously few rows in a dump, against what the server says that it has.
 pub(super) const fn is_suspicious(rows: u64, said: u64) -> bool {
     said >= SUSPICIOUS_ROWS && rows < said / SUSPICIOUS_SHARE
+}
+
+/// The room on the disk, in bytes; plenty where that cannot be found out.
+fn room(path: &Path) -> u64 {
+    available_space(path).unwrap_or(u64::MAX)
 }
 
 /// What tools say of a full disk.

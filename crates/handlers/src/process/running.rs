@@ -120,12 +120,13 @@ impl RunningTool {
     }
 
     /// Waits for its end for as long as what it has written grows, and not longer than `patience` where it does
-    /// not. `written` says how much that is, in bytes.
+    /// not. `written` says how much that is, in bytes, or nothing where it will never be more: that is a stall
+    /// at once.
     pub(crate) fn watch(
         mut self,
         patience: Duration,
         interrupt: &Interrupt,
-        mut written: impl FnMut() -> u64,
+        mut written: impl FnMut() -> Option<u64>,
     ) -> io::Result<Watched> {
         let (mut last, mut grown) = (0, Instant::now());
         let (mut looked, mut pause) = (Instant::now(), WATCH);
@@ -135,7 +136,7 @@ impl RunningTool {
             }
             if looked.elapsed() >= pause {
                 let before = Instant::now();
-                let now = written();
+                let Some(now) = written() else { return Ok(Watched::Stalled) };
                 looked = Instant::now();
                 // Looking takes a small part of the time, however much there is to look at.
                 pause = WATCH.max(before.elapsed() * WATCHING_SHARE);

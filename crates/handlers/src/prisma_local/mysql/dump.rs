@@ -137,7 +137,7 @@ fn stream(
         }
         tracing::info!(finding, "objects changed while they were dumped");
     }
-    let row_counts = rows_of(&before.tables, &contents);
+    let row_counts = rows_of(before, &contents);
     refuse_missing_rows(reaching, reached, before, &row_counts)?;
     Ok(Outcome {
         passed: Some(streamed.checksums),
@@ -290,16 +290,18 @@ pub(super) fn both(before: &Objects, after: &Objects) -> Objects {
         estimated_rows: BTreeMap::new(),
         columns: BTreeSet::new(),
         with_rare_types: BTreeSet::new(),
+        with_rows_of_others: BTreeSet::new(),
         system_versioned: BTreeSet::new(),
         without_transactions: BTreeSet::new(),
         with_invisible_columns: BTreeSet::new(),
+        no_backslash_escapes: before.no_backslash_escapes,
     }
 }
 
 /// The rows of the tables that were there before, as the dump has them.
-pub(super) fn rows_of(tables: &BTreeSet<String>, contents: &ScriptContents) -> RowCounts {
+pub(super) fn rows_of(before: &Objects, contents: &ScriptContents) -> RowCounts {
     let rows = |table: &String| contents.rows.get(table).map(|rows| (table.clone(), Some(*rows)));
-    tables.iter().filter_map(rows).collect()
+    before.tables.difference(&before.with_rows_of_others).filter_map(rows).collect()
 }
 
 /// The migrations' state that is in the dump.

@@ -15,6 +15,8 @@ const MOST_NAMED: usize = 5;
 /// MySQL has a privilege of its own for the text of routines since this version.
 const SHOW_ROUTINE_SINCE: Version = Version { major: 8, minor: 0, patch: 20 };
 
+/// The engine of tables that show the rows of others (`MERGE`).
+const WITH_ROWS_OF_OTHERS: &str = "MRG_MyISAM";
 /// Types of MariaDB's own.
 const RARE_TYPES: [&str; 4] = ["inet4", "inet6", "uuid", "vector"];
 
@@ -36,12 +38,16 @@ pub(super) struct Objects {
     pub columns: BTreeSet<String>,
     /// Tables with types that older tools do not know.
     pub with_rare_types: BTreeSet<String>,
+    /// Tables that show the rows of others, and have none of their own in a dump.
+    pub with_rows_of_others: BTreeSet<String>,
     /// Tables that keep former versions of their rows.
     pub system_versioned: BTreeSet<String>,
     /// Tables whose engine knows no transactions.
     pub without_transactions: BTreeSet<String>,
     /// Tables with columns that `SELECT *` does not show.
     pub with_invisible_columns: BTreeSet<String>,
+    /// Whether new sessions take a backslash for itself.
+    pub no_backslash_escapes: bool,
 }
 
 impl Objects {
@@ -55,14 +61,14 @@ impl Objects {
 /// Reads what there is.
 pub(super) fn objects(session: &mut Session) -> Result<Objects, SessionEnd> {
     let mut objects = Objects::default();
-    let tables: Vec<[String; 4]> = session.query(
+    let tables: Vec<[String; 5]> = session.query(
         "SELECT t.table_name, t.table_type, coalesce(e.transactions, ''), \
-         coalesce(t.table_rows, 0) \
+         coalesce(t.table_rows, 0), coalesce(t.engine, '') \
          FROM information_schema.tables t \
          LEFT JOIN information_schema.engines e ON e.engine = t.engine \
          WHERE t.table_schema = DATABASE()",
     )?;
-    for [name, kind, transactions, rows] in tables {
+    for [name, kind, transactions, rows, engine] in tables {
         match kind.as_str() {
             "VIEW" | "SYSTEM VIEW" => objects.views.insert(name),
             "SEQUENCE" => objects.sequences.insert(name),
@@ -74,7 +80,12 @@ pub(super) fn objects(session: &mut Session) -> Result<Objects, SessionEnd> {
                 if kind == "SYSTEM VERSIONED" {
                     objects.system_versioned.insert(name.clone());
                 }
-                objects.estimated_rows.extend(rows.parse().ok().map(|rows| (name.clone(), rows)));
+                if engine == WITH_ROWS_OF_OTHERS {
+                    objects.with_rows_of_others.insert(name.clone());
+                } else {
+                    let rows = rows.parse().ok();
+                    objects.estimated_rows.extend(rows.map(|rows| (name.clone(), rows)));
+                }
                 objects.tables.insert(name)
             }
         };
@@ -118,6 +129,8 @@ pub(super) fn objects(session: &mut Session) -> Result<Objects, SessionEnd> {
         "SELECT event_name FROM information_schema.events WHERE event_schema = DATABASE()",
     )?;
     objects.events = events.into_iter().map(|[name]| name).collect();
+    let [mode] = session.row("SELECT @@global.sql_mode")?;
+    objects.no_backslash_escapes = mode.split(',').any(|mode| mode == "NO_BACKSLASH_ESCAPES");
     Ok(objects)
 }
 

@@ -35,7 +35,7 @@ pub(super) fn fitting_tool(reaching: &Reaching, objects: &Objects) -> Result<Too
             instead: "sql",
         });
     }
-    refuse_what_it_loses(tool.candidate.version, objects)?;
+    refuse_what_it_loses(tool.candidate.version, &connection.database, objects)?;
     Ok(tool)
 }
 
@@ -85,7 +85,7 @@ pub(super) fn dump(
         failure: &failed,
     };
     let running = dump_tool.start(&command)?;
-    let end = dump_tool.watch(running, || folder::bytes(path).unwrap_or_default())?;
+    let end = dump_tool.watch(running, path, || folder::bytes(path).unwrap_or_default())?;
     folder::sync(path)?;
     let read = folder_script::read(path, &order.migrations_table, run)?;
     let contents = read.map_err(|flaw| incomplete(flaw, Some(end.words.clone())))?;
@@ -96,7 +96,7 @@ pub(super) fn dump(
         }
         tracing::info!(finding, "objects changed while they were dumped");
     }
-    let row_counts = rows_of(&before.tables, &contents);
+    let row_counts = rows_of(before, &contents);
     refuse_missing_rows(reaching, reached, before, &row_counts)?;
     Ok(Outcome {
         passed: None,
@@ -111,7 +111,7 @@ pub(super) fn dump(
 
 /// Older versions ask for rows with `SELECT *`, which does not show invisible columns, and name files after
 /// tables as they are.
-fn refuse_what_it_loses(version: Version, objects: &Objects) -> Result<(), Error> {
+fn refuse_what_it_loses(version: Version, database: &str, objects: &Objects) -> Result<(), Error> {
     if version >= NAMED_COMPRESSION_SINCE {
         return Ok(());
     }
@@ -122,6 +122,18 @@ fn refuse_what_it_loses(version: Version, objects: &Objects) -> Result<(), Error
             instead: "sql",
         })
     };
+    if objects.no_backslash_escapes {
+        return unsuitable("does not know the server's mode NO_BACKSLASH_ESCAPES".to_owned());
+    }
+    // It crashes at some of them.
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    if !database.chars().all(is_plain) || database.starts_with('-') {
+        return unsuitable(format!("cannot write a database with a name like {database}"));
+    }
+    let named = |name: &&String| is_called_as_files_are(name);
+    if let Some(table) = objects.tables.iter().chain(&objects.views).find(named) {
+        return unsuitable(format!("takes the table {table} for one of its own kinds of files"));
+    }
     if let Some(table) = objects.system_versioned.first() {
         return unsuitable(format!("loses the former versions of rows of {table}"));
     }
@@ -140,6 +152,15 @@ fn refuse_what_it_loses(version: Version, objects: &Objects) -> Result<(), Error
         return unsuitable(format!("does not write every value of {table} as it is"));
     }
     Ok(())
+}
+
+/// Whether the file of such a table is called as one of another kind is, or of another table.
+fn is_called_as_files_are(table: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    table.contains("-schema")
+        || table.ends_with(".sql")
+        || table.ends_with("-checksum")
+        || table.split('.').skip(1).any(is_part)
 }
 
 /// What the caller should know of a folder that an older version wrote.

@@ -271,7 +271,7 @@ impl Dumping<'_> {
         let mut file = OsString::from("--file=");
         file.push(path);
         let command = self.command(format).argument(argument).argument(file).arguments(jobs);
-        let (end, row_counts) = self.watch_and_count(&command, size, session)?;
+        let (end, row_counts) = self.watch_and_count(&command, path, size, session)?;
         Ok(Outcome { passed: None, row_counts, compression, words: end.words })
     }
 
@@ -280,6 +280,7 @@ impl Dumping<'_> {
     fn watch_and_count(
         &self,
         command: &ToolCommand,
+        path: &Path,
         size: impl Fn() -> u64,
         session: &mut Session,
     ) -> Result<(ToolEnd, RowCounts), Error> {
@@ -293,14 +294,14 @@ impl Dumping<'_> {
         let time = self.reaching.settings.row_counting;
         if !snapshot::can_lock_all(tables) {
             // What could not be locked is looked at when the dump is done, and the session must live until then.
-            let end = tool.watch(running, size)?;
+            let end = tool.watch(running, path, size)?;
             self.refuse_rewritten(session)?;
             return Ok((end, counts));
         }
         session.listen_to(&stop);
         let ended = std::thread::scope(|scope| {
             let counting = scope.spawn(|| snapshot::count_rows(session, tables, time, &mut counts));
-            let ended = tool.watch(running, size);
+            let ended = tool.watch(running, path, size);
             // Whoever waits for the dump does not wait for a count.
             stop.raise(Signal::Terminate);
             if let Ok(Err(end)) = counting.join() {
