@@ -3,7 +3,55 @@
 use backup_tests::servers::{Dialect, MariadbServer, many_tables};
 use serde_json::{Value, json};
 
-use crate::{Made, comes_back, create, folder, project};
+use crate::{Made, comes_back, create, folder, objects, project};
+
+/// The rich database without what some versions of mydumper lose; that is in `losses.rs`.
+fn rich_for_mydumper() -> String {
+    let server = MariadbServer::shared();
+    let database = server.new_database("foldable");
+    server.load_rich_without_odd_names(&database);
+    server.sql(
+        &database,
+        "DROP TABLE only_hidden, `a.b`; ALTER TABLE generated MODIFY hidden int DEFAULT 7;
+         ALTER TABLE every_type DROP id_of_all, DROP host4, DROP host6;
+         ALTER TABLE MixedCase DROP COLUMN `with \"quotes\" 'too'`; DROP SEQUENCE `never; used`;
+         DROP VIEW a_view_of_a_later_view; DROP FUNCTION product_of;
+         DROP TRIGGER `before; insert`; DROP TRIGGER before_insert_too; DROP TRIGGER after_update;
+         DROP TRIGGER on_help; DROP EVENT `every; day`;
+         DROP FUNCTION looks_like_a_dump; DROP PROCEDURE `tidy; up`; DROP PROCEDURE rows_of;
+         CREATE FUNCTION looks_like_a_dump(a int, b text) RETURNS text DETERMINISTIC RETURN '-- Dump completed';
+         CREATE PROCEDURE `all rows`() SELECT label, count(*) FROM nasty_texts GROUP BY label;
+         CREATE TRIGGER `on insert` BEFORE INSERT ON MixedCase FOR EACH ROW SET NEW.camelCase = ';;';
+         SET time_zone = '+00:00'; CREATE EVENT `every day` ON SCHEDULE EVERY 1 DAY STARTS '2030-01-20 10:00:00' DISABLE DO SET @a = 1;",
+    );
+    database
+}
+
+#[test]
+fn the_rich_database_comes_back_from_folders_of_every_compression() {
+    let server = MariadbServer::shared();
+    let database = rich_for_mydumper();
+    let project = project(server.url(&database));
+    for compression in [json!(false), json!(true), json!("zstd")] {
+        let made = Made::by(&project, &create("directory", &compression));
+        let copy = made.assert_comes_back(&project, server, &database);
+        assert_eq!(objects(server, &copy), objects(server, &database));
+        assert!(made.result["file_path"].as_str().unwrap().ends_with(".dir"));
+        assert_eq!(made.result["compressed"], compression != json!(false));
+        // Older versions know gzip alone.
+        let used = &made.manifest["artifact"]["compression"];
+        let asked = if compression == json!(false) { "none" } else { "gzip" };
+        assert!(used == asked || compression == *used, "{used}");
+        assert_eq!(made.warnings().contains("no zstd"), compression == "zstd" && used == "gzip");
+        assert_eq!(made.manifest["backup_method"], "mydumper");
+        assert!(made.manifest["tools"]["mydumper"].is_string());
+        assert_eq!(made.manifest["migrations"]["applied_count"], 3);
+        let files = std::fs::read_dir(&made.artifact).unwrap().map(|file| file.unwrap());
+        let bytes: u64 = files.map(|file| file.metadata().unwrap().len()).sum();
+        assert_eq!(made.result["size_bytes"], bytes);
+        assert!(!made.warnings().contains("no-locks"), "{}", made.warnings());
+    }
+}
 
 #[test]
 fn folders_of_many_tables_of_none_and_of_none_with_rows_come_back() {

@@ -157,3 +157,12 @@ fn a_user_who_may_not_see_everything_is_told_the_grants_that_are_enough() {
         assert_eq!(made.rows()["t"], 0);
     }
 }
+
+#[test]
+fn encryption_that_was_asked_for_and_is_not_there_is_no_connection() {
+    let server = MariadbServer::shared();
+    for (name, value) in [("sslmode", "REQUIRED"), ("sslaccept", "accept_invalid_certs")] {
+        let url = server.address(rich()).parameter(name, value);
+        not_connected(url, &[plain(), folder()], &["encryption"]);
+    }
+}

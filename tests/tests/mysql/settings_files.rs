@@ -100,3 +100,35 @@ fn option_files_and_variables_of_a_person_change_nothing() {
         }
     }
 }
+
+#[test]
+fn the_language_of_the_machine_changes_nothing() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("größe ☕");
+    server.sql(&database, "CREATE TABLE `ü ☕` (`ö` int PRIMARY KEY COMMENT 'ä', words text); INSERT INTO `ü ☕` VALUES (1, 'größe ☕ 😀')");
+    let project = project(server.url(&database));
+    let mut host = project.host();
+    host.env("LC_ALL", "C").env("LANGUAGE", "de");
+    let mut answers = Project::converse(&mut host, plain().to_string().as_bytes());
+    let answer = answers.envelopes.remove(0);
+    assert_eq!(answer["status"], "success", "{answer:#}");
+    let made = Made::of(&project, answer["result"].clone());
+    assert_eq!(made.manifest["row_counts"], serde_json::json!({"ü ☕": 1}));
+    made.assert_comes_back(&project, server, &database);
+}
+
+#[test]
+fn a_file_that_a_persons_options_write_into_is_not_touched() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("untouched");
+    server.sql(&database, "CREATE TABLE t (id int)");
+    let project = project(server.url(&database));
+    let home = home(&project);
+    let dump = home.join("dump.sql");
+    std::fs::write(&dump, "kept").unwrap();
+    let options = format!("[mysqldump]\nresult-file = {}\n", dump.display());
+    std::fs::write(home.join(".my.cnf"), options).unwrap();
+    let answer = ask(&project, &home, &plain());
+    assert_eq!(answer["status"], "success", "{answer:#}");
+    assert_eq!(std::fs::read_to_string(&dump).unwrap(), "kept");
+}

@@ -153,3 +153,111 @@ fn a_limit_of_the_server_loses_no_rows() {
         }
     }
 }
+
+#[test]
+fn a_user_may_have_any_letters() {
+    let (server, database) = shop();
+    server.create_user(
+        "größe ☕",
+        "☕",
+        "",
+        &["SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE ON *.*"],
+    );
+    let project = project(server.address(&database).user("größe ☕", "☕"));
+    assert_eq!(Made::by(&project, &plain()).rows()["items"], 2);
+}
+
+#[test]
+fn a_certificate_is_checked_as_the_url_says() {
+    let server = guarded();
+    let authority = server.tls().authority.display().to_string();
+    let another = server.tls().another_authority.display().to_string();
+    let url = |parameters: &[(&str, &str)]| server.url_with("root", PASSWORD, "shop", parameters);
+    for parameters in [
+        &[("sslcert", authority.as_str())][..],
+        &[("sslcert", &authority), ("sslaccept", "strict")],
+        &[("sslca", &authority), ("sslmode", "VERIFY_IDENTITY")],
+        &[("sslmode", "REQUIRED")],
+        &[("sslmode", "DISABLED")],
+    ] {
+        let project = project(url(parameters));
+        assert_eq!(Made::by(&project, &plain()).rows()["items"], 2, "{parameters:?}");
+        let answer = project.ask(&folder());
+        if answer["status"] == "success" {
+            assert_eq!(Made::of(&project, answer["result"].clone()).rows()["items"], 2);
+        } else {
+            // mydumper does not check a certificate.
+            assert_eq!(answer["code"], "invalid_request", "{parameters:?}: {answer:#}");
+            assert_ne!(parameters[0].1, "DISABLED", "{answer:#}");
+            assert_eq!(answer["recovery"]["next_request"], plain());
+        }
+    }
+    for parameters in [
+        &[("sslcert", another.as_str())][..],
+        &[("sslcert", &another), ("sslaccept", "strict")],
+        &[("sslaccept", "strict")],
+        &[("sslcert", "/nowhere/authority.crt")],
+    ] {
+        let project = project(url(parameters));
+        let answer = project.fail(&plain(), "connection_failed");
+        let said = answer["prisma_output"].as_str().unwrap();
+        assert!(said.contains("SSL") || said.contains("TLS"), "{parameters:?}: {said}");
+        assert_eq!(project.files(), [""; 0]);
+    }
+}
+
+#[test]
+fn who_must_encrypt_or_show_a_certificate_can() {
+    let server = guarded();
+    let grants = ["SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE ON *.*"];
+    server.create_user("encrypted", "secret", "REQUIRE SSL", &grants);
+    server.create_user("known", "secret", "REQUIRE X509", &grants);
+    let client = server.tls().client("known");
+    let [certificate, key] =
+        [client.certificate, client.key].map(|path| path.display().to_string());
+    let authority = server.tls().authority.display().to_string();
+    let certified =
+        [("sslcert", certificate.as_str()), ("sslkey", &key), ("sslrootcert", &authority)];
+    for url in [
+        // Prisma encrypts where the server can, and so do the tools.
+        server.url_with("encrypted", "secret", "shop", &[]),
+        server.url_with("encrypted", "secret", "shop", &[("sslmode", "REQUIRED")]),
+        server.url_with("known", "secret", "shop", &certified),
+        server.url_with("known", "secret", "shop", &certified[..2]),
+    ] {
+        let project = project(&url);
+        let answer = project.ask(&plain());
+        assert_eq!(answer["status"], "success", "{url}: {answer:#}");
+    }
+}
+
+#[test]
+fn settings_of_the_server_change_nothing() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    server.create_database("modes");
+    server.sql("modes", "CREATE TABLE items (id int AUTO_INCREMENT PRIMARY KEY, words text); INSERT INTO items (words) VALUES ('a\\\\b\\'c\\n\"'), ('')");
+    let standard = server.value("", "SELECT @@global.sql_mode");
+    for (settings, back) in [
+        (
+            "sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,IGNORE_SPACE,EMPTY_STRING_IS_NULL,PAD_CHAR_TO_FULL_LENGTH'",
+            format!("sql_mode = '{standard}'"),
+        ),
+        (
+            "max_statement_time = 30, GLOBAL autocommit = 0, GLOBAL wait_timeout = 1, GLOBAL group_concat_max_len = 4, GLOBAL read_only = 1",
+            "autocommit = 1".to_owned(),
+        ),
+    ] {
+        server.sql("", &format!("SET GLOBAL {settings}"));
+        let project = project(server.url("modes"));
+        let text = Made::by(&project, &plain());
+        let answer = project.ask(&folder());
+        server.sql("", &format!("SET GLOBAL {back}"));
+        text.assert_comes_back(&project, &server, "modes");
+        if answer["status"] == "success" {
+            let folder = Made::of(&project, answer["result"].clone());
+            folder.assert_comes_back(&project, &server, "modes");
+        } else {
+            assert_eq!(answer["code"], "invalid_request", "{answer:#}");
+        }
+    }
+}

@@ -46,18 +46,17 @@ fn files_of_every_form_are_made_verified_listed_and_deleted() {
             "invalid_request",
             "it is never overwritten"
         );
-        let path = project.path(made["file_path"].as_str().unwrap());
-        let copy = format!("{database}_{name}");
-        if file.contains(".sql") {
-            server.restore_plain(&path, &copy);
-        } else {
-            server.restore_archive(&path, &copy);
-        }
-        assert_eq!(server.value(&copy, "SELECT count(*) FROM marker"), "6");
         let verified = succeed(&project, "verify-backup", &json!({"file_path": made["file_path"]}));
         assert_eq!(verified["verification"]["level"], "complete");
         assert_eq!(verified["sha256"], made["sha256"]);
         assert_eq!(verified["size_bytes"], made["size_bytes"]);
+    }
+    let path = |file: &str| project.path(FOLDER).join(file);
+    server.restore_plain(&path("c.sql.zst"), "handled text");
+    server.restore_archive(&path("d.dump"), "handled file");
+    server.restore_archive(&path("f.dir"), "handled folder");
+    for copy in ["handled text", "handled file", "handled folder"] {
+        assert_eq!(server.value(copy, "SELECT count(*) FROM marker"), "6", "{copy}");
     }
     let listed = succeed(&project, "list-backups", &json!({"environment": "dev"}));
     assert_eq!(listed["total_count"], forms.len(), "{listed:#}");

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use backup_tests::Project;
 use backup_tests::live_host::{LiveHost, torture, wait_until};
 use backup_tests::servers::{Dialect, large_table};
+use backup_tests::{Conversation, Project};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -175,5 +175,33 @@ fn a_client_that_was_stopped_in_its_tracks_is_no_server() {
         assert_eq!(shop.entries(), [""; 0]);
         drop(session);
         assert_eq!(first.answer().unwrap()["status"], "success");
+    });
+}
+
+#[test]
+fn an_interrupted_dump_is_cancelled_and_its_tools_are_gone() {
+    in_every_form("interrupted", |shop| {
+        for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+            let session = shop.server.hold(&shop.database);
+            let about = format!("{} {signal:?}", shop.about());
+            let mut host = Conversation::start(&mut shop.host());
+            host.send(format!("{}\n", shop.request()));
+            shop.server.wait_until_held(&shop.database);
+            let begun = Instant::now();
+            host.signal(signal);
+            let ending = host.await_end();
+            assert!(begun.elapsed() < MOMENT, "{about}: it took {:?}", begun.elapsed());
+            assert_eq!(ending.status.code(), Some(status), "{about}: {ending:?}");
+            assert_eq!(ending.stdout.len(), 1, "{about}: {ending:?}");
+            let answer: Value = serde_json::from_str(&ending.stdout[0]).unwrap();
+            assert_eq!(answer["status"], "cancelled", "{about}: {answer:#}");
+            assert_eq!(answer["code"], "interrupted", "{about}: {answer:#}");
+            // The host waited for its tools.
+            shop.assert_no_process_runs(&about, Duration::ZERO);
+            drop(session);
+            shop.server.wait_until_free(&shop.database);
+        }
+        shop.assert_nothing_is_left(&shop.about());
+        shop.assert_next_succeeds();
     });
 }

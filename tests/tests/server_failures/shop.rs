@@ -163,7 +163,17 @@ impl Server<'_> {
 
     /// Waits until a dump has come to what is held. Returns the server's name for its session.
     pub fn wait_until_held(self, database: &str) -> String {
-        let query = match self {
+        self.wait_for(&self.held_sessions(database), |answer| !answer.is_empty())
+    }
+
+    /// Waits until nothing is kept waiting any more: a server notices that a client is gone only then.
+    pub fn wait_until_free(self, database: &str) {
+        self.wait_for(&self.held_sessions(database), str::is_empty);
+    }
+
+    /// The query for the sessions that wait for what `hold` keeps.
+    fn held_sessions(self, database: &str) -> String {
+        match self {
             Self::Postgres(_) => format!(
                 "SELECT pid FROM pg_stat_activity WHERE datname = '{database}' \
                  AND wait_event_type = 'Lock' AND query LIKE '%held%';"
@@ -172,8 +182,7 @@ impl Server<'_> {
                 "SELECT id FROM information_schema.processlist WHERE db = '{database}' \
                  AND state = 'Waiting for table metadata lock';"
             ),
-        };
-        self.wait_for(&query, |answer| !answer.is_empty())
+        }
     }
 
     /// Waits until so many runs have or want the server's lock of a database.
