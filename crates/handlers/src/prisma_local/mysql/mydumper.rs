@@ -130,8 +130,8 @@ fn refuse_what_it_loses(version: Version, database: &str, objects: &Objects) -> 
     if !database.chars().all(is_plain) || database.starts_with('-') {
         return unsuitable(format!("cannot write a database with a name like {database}"));
     }
-    let named = |name: &&String| is_called_as_files_are(name);
-    if let Some(table) = objects.tables.iter().chain(&objects.views).find(named) {
+    let misleading = |name: &&String| is_called_as_files_are(name);
+    if let Some(table) = objects.tables.iter().chain(&objects.views).find(misleading) {
         return unsuitable(format!("takes the table {table} for one of its own kinds of files"));
     }
     if let Some(table) = objects.system_versioned.first() {
