@@ -155,9 +155,11 @@ pub struct Checksums {
 pub enum Depth {
     /// Length and checksum of the file.
     Bytes,
-    /// As it is made: `Bytes`, and the structure to its end with the engine's quick check.
+    /// As it is made: `Bytes`, the checksum of what was compressed, and the structure to its end with the engine's
+    /// quick check.
     Structure,
-    /// `Structure` with the engine's thorough check.
+    /// As it is looked at later, when the file's checksum tells whether anything changed: `Bytes`, and the
+    /// structure to its end with the engine's thorough check.
     Thorough,
 }
 
@@ -186,8 +188,9 @@ pub struct Examination {
     pub stored_bytes: u64,
     /// The file's checksum.
     pub stored_sha256: String,
-    /// The uncompressed length and checksum, where the depth reached them.
-    pub raw: Option<(u64, String)>,
+    /// The uncompressed length and checksum, where the depth reached them: the checksum only at
+    /// [`Depth::Structure`].
+    pub raw: Option<(u64, Option<String>)>,
     /// What is wrong with the structure; none where nothing is, or where the depth did not reach it.
     pub flaw: Option<String>,
     /// The rows that were found by table, where the depth and the format let them be counted.

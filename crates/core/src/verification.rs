@@ -37,8 +37,12 @@ pub fn grade_new(
     if let Some(flaw) = &found.flaw {
         return Err(failed(flaw.clone()));
     }
-    let (raw_bytes, raw_sha256) =
-        found.raw.clone().unwrap_or_else(|| (found.stored_bytes, found.stored_sha256.clone()));
+    let stored = (found.stored_bytes, found.stored_sha256.clone());
+    let (raw_bytes, raw_sha256) = match &found.raw {
+        Some((bytes, Some(sha256))) => (*bytes, sha256.clone()),
+        Some((_, None)) => return Err(failed("its content was not compared".to_owned())),
+        None => stored,
+    };
     let checksums = Checksums {
         stored_bytes: found.stored_bytes,
         stored_sha256: found.stored_sha256.clone(),
@@ -117,8 +121,11 @@ pub fn grade_recorded(
     if let Some(flaw) = &found.flaw {
         return Err(failed(flaw));
     }
-    let recorded_raw = (recorded.raw_size_bytes, recorded.raw_sha256.clone());
-    if found.raw.as_ref().is_some_and(|raw| *raw != recorded_raw) {
+    let is_another = |(bytes, sha256): &(u64, Option<String>)| {
+        *bytes != recorded.raw_size_bytes
+            || sha256.as_ref().is_some_and(|sha256| *sha256 != recorded.raw_sha256)
+    };
+    if found.raw.as_ref().is_some_and(is_another) {
         return Err(failed("the uncompressed content is not the recorded one"));
     }
     Ok(())
@@ -227,7 +234,7 @@ mod tests {
         assert!(grade_recorded(file, &recorded, &found(4)).is_err());
         let changed = Examination { stored_sha256: "bb".to_owned(), ..found(5) };
         assert!(grade_recorded(file, &recorded, &changed).is_err());
-        let inside = Examination { raw: Some((5, "bb".to_owned())), ..found(5) };
+        let inside = Examination { raw: Some((5, Some("bb".to_owned()))), ..found(5) };
         assert!(grade_recorded(file, &recorded, &inside).is_err());
     }
 }

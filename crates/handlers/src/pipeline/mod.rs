@@ -33,7 +33,7 @@ mod zstd_frame;
 mod test_support;
 
 pub use error::ReadError;
-pub use reader::{ReadBack, read_artifact};
+pub use reader::{Hashed, ReadBack, read_artifact};
 pub use writer::{ArtifactWriter, CompressionSettings};
 
 pub(crate) use interruptible::Interruptible;

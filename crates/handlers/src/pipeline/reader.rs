@@ -18,12 +18,22 @@ const CHUNKS: usize = 4;
 pub struct ReadBack {
     /// Bytes after decompression.
     pub raw_bytes: u64,
-    /// SHA-256 of the bytes after decompression, lower-case hexadecimal.
-    pub raw_sha256: String,
+    /// SHA-256 of the bytes after decompression, lower-case hexadecimal; where it was wanted.
+    pub raw_sha256: Option<String>,
     /// Bytes read from the source.
     pub stored_bytes: u64,
     /// SHA-256 of the bytes read from the source, lower-case hexadecimal.
     pub stored_sha256: String,
+}
+
+/// Of which bytes a checksum is taken. Every compressed block has a checksum of its own, which is always compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hashed {
+    /// Those of the file: enough where they are compared with what is recorded of a file that was read back
+    /// whole before. Hashing what is in it as well would take a third of the time and tell nothing new.
+    Stored,
+    /// Those of the file, and those that were compressed into it.
+    StoredAndRaw,
 }
 
 /// Reads a whole artifact, checks everything its format can check, and writes
@@ -43,9 +53,12 @@ pub fn read_artifact<R: Read + Send>(
     source: R,
     compression: Compression,
     workers: NonZeroUsize,
+    hashed: Hashed,
     raw: &mut dyn Write,
 ) -> Result<ReadBack, ReadError> {
-    let mut sink = RawSink::new(raw);
+    // Without compression they are the same bytes.
+    let hashes_raw = hashed == Hashed::StoredAndRaw || compression == Compression::None;
+    let mut sink = RawSink::new(raw, hashes_raw);
     let stored = match compression {
         Compression::None => {
             copy(source, &mut sink)?;
@@ -65,30 +78,34 @@ pub fn read_artifact<R: Read + Send>(
     let (raw_bytes, raw_sha256) = sink.finish()?;
     let (stored_bytes, stored_sha256) = match stored {
         Some(tally) => tally.finish(),
-        None => (raw_bytes, raw_sha256.clone()),
+        None => (raw_bytes, raw_sha256.clone().unwrap_or_default()),
     };
     Ok(ReadBack { raw_bytes, raw_sha256, stored_bytes, stored_sha256 })
 }
 
-/// Hashes decompressed bytes and passes them on.
+/// Passes decompressed bytes on, counts them, and hashes them where that is wanted.
 pub(super) struct RawSink<'a> {
     raw: &'a mut dyn Write,
-    tally: Tally,
+    bytes: u64,
+    tally: Option<Tally>,
 }
 
 impl<'a> RawSink<'a> {
-    fn new(raw: &'a mut dyn Write) -> Self {
-        Self { raw, tally: Tally::default() }
+    fn new(raw: &'a mut dyn Write, hashes: bool) -> Self {
+        Self { raw, bytes: 0, tally: hashes.then(Tally::default) }
     }
 
     pub(super) fn write(&mut self, data: &[u8]) -> Result<(), ReadError> {
-        self.tally.update(data);
+        self.bytes += data.len() as u64;
+        if let Some(tally) = &mut self.tally {
+            tally.update(data);
+        }
         self.raw.write_all(data).map_err(ReadError::Sink)
     }
 
-    fn finish(self) -> Result<(u64, String), ReadError> {
+    fn finish(self) -> Result<(u64, Option<String>), ReadError> {
         self.raw.flush().map_err(ReadError::Sink)?;
-        Ok(self.tally.finish())
+        Ok((self.bytes, self.tally.map(|tally| tally.finish().1)))
     }
 }
 

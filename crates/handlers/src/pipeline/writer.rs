@@ -18,7 +18,7 @@ const HIGHEST_GZIP_LEVEL: i32 = 12;
 /// How hard to compress, and on how many threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CompressionSettings {
-    /// gzip: 1 to 12, default 6. zstd: 1 to 19, default 1. Ignored without
+    /// gzip: 1 to 12, default 5. zstd: 1 to 19, default 1. Ignored without
     /// compression.
     pub level: Option<i32>,
     /// Threads compressing gzip members. Each one adds about 6 MiB of memory at

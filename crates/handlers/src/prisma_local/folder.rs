@@ -5,7 +5,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use backup_core::{Compression, Error, Examination, Run, sha256_of_lines};
+use backup_core::{Compression, Depth, Error, Examination, Run, sha256_of_lines};
 
 use super::reading;
 
@@ -64,8 +64,14 @@ pub(super) fn examine(folder: &Path, run: &Run) -> Result<Examination, Error> {
     let mut stored_bytes = 0;
     for (name, _) in files {
         let path = folder.join(&name);
-        let found =
-            reading::read(&path, Compression::None, NonZeroUsize::MIN, &mut io::sink(), run)?;
+        let found = reading::read(
+            &path,
+            Compression::None,
+            NonZeroUsize::MIN,
+            Depth::Bytes,
+            &mut io::sink(),
+            run,
+        )?;
         stored_bytes += found.stored_bytes;
         lines.push(format!("{}  {name}\n", found.stored_sha256));
     }

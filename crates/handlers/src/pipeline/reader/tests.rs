@@ -8,7 +8,7 @@ use super::*;
 
 fn read(stored: &[u8], compression: Compression) -> Result<(Vec<u8>, ReadBack), ReadError> {
     let mut raw = Vec::new();
-    let read_back = read_artifact(stored, compression, TWO, &mut raw)?;
+    let read_back = read_artifact(stored, compression, TWO, Hashed::StoredAndRaw, &mut raw)?;
     Ok((raw, read_back))
 }
 
@@ -21,9 +21,12 @@ fn assert_round_trip(raw: &[u8], compression: Compression, piece: usize) {
     let (back, read_back) = read(&stored, compression).unwrap();
     assert!(back == raw, "{compression:?}, {} bytes", raw.len());
     assert_eq!(read_back.raw_bytes, written.raw_bytes);
-    assert_eq!(read_back.raw_sha256, written.raw_sha256);
+    assert_eq!(read_back.raw_sha256.as_ref(), Some(&written.raw_sha256));
     assert_eq!(read_back.stored_bytes, written.stored_bytes);
     assert_eq!(read_back.stored_sha256, written.stored_sha256);
+    let quicker = read_artifact(&stored[..], compression, TWO, Hashed::Stored, &mut io::sink());
+    let raw_sha256 = read_back.raw_sha256.clone().filter(|_| compression == Compression::None);
+    assert_eq!(quicker.unwrap(), ReadBack { raw_sha256, ..read_back });
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn a_bomb_is_streamed() {
     let zstd = artifact_of(&zeros, Compression::Zstd);
     for (stored, compression) in [(foreign, Compression::Gzip), (zstd, Compression::Zstd)] {
         let mut counting = Counting(0);
-        read_artifact(&stored[..], compression, TWO, &mut counting).unwrap();
+        read_artifact(&stored[..], compression, TWO, Hashed::Stored, &mut counting).unwrap();
         assert_eq!(counting.0, zeros.len() as u64);
     }
 }
@@ -229,7 +232,8 @@ fn a_failing_sink_is_told_apart() {
     for compression in ALL {
         let stored = artifact_of(&text(9 * MIB), compression);
         for space in [0, MIB, 9 * MIB - 1] {
-            let outcome = read_artifact(&stored[..], compression, TWO, &mut Full { space });
+            let outcome =
+                read_artifact(&stored[..], compression, TWO, Hashed::Stored, &mut Full { space });
             let Err(ReadError::Sink(error)) = outcome else {
                 panic!("{compression:?}: {outcome:?}");
             };
@@ -257,7 +261,7 @@ fn a_failing_source_is_told_apart() {
     for (stored, compression) in own.into_iter().chain([(foreign, Compression::Gzip)]) {
         for end in [0, 5, 1000, stored.len() / 2, stored.len()] {
             let source = BadDisk(&stored[..end]);
-            let outcome = read_artifact(source, compression, TWO, &mut io::sink());
+            let outcome = read_artifact(source, compression, TWO, Hashed::Stored, &mut io::sink());
             let Err(ReadError::Io(error)) = outcome else {
                 panic!("{compression:?} at {end}: {outcome:?}");
             };

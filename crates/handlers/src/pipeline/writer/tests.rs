@@ -161,7 +161,13 @@ fn dropping_ends_the_threads_and_leaves_an_incomplete_artifact() {
         assert_eq!(Arc::strong_count(&shared.0), 1, "the destination lives on");
         let stored = shared.0.lock().unwrap();
         assert!(!stored.is_empty());
-        let read = super::super::read_artifact(&stored[..], compression, TWO, &mut io::sink());
+        let read = super::super::read_artifact(
+            &stored[..],
+            compression,
+            TWO,
+            super::super::Hashed::Stored,
+            &mut io::sink(),
+        );
         assert!(matches!(read, Err(super::super::ReadError::Truncated)));
     }
 }

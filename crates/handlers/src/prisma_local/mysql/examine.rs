@@ -28,10 +28,18 @@ pub(in crate::prisma_local) fn examine(
         return Ok(with(found, folder_script::read(path, NO_TABLE, run)?));
     }
     if !in_depth {
-        return reading::read(path, Compression::None, threads, &mut io::sink(), run);
+        return reading::read(
+            path,
+            Compression::None,
+            threads,
+            artifact.depth,
+            &mut io::sink(),
+            run,
+        );
     }
     let mut script = ScriptCheck::new(NO_TABLE);
-    let found = reading::read(path, artifact.form.compression, threads, &mut script, run)?;
+    let found =
+        reading::read(path, artifact.form.compression, threads, artifact.depth, &mut script, run)?;
     if found.flaw.is_some() {
         return Ok(found);
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use backup_core::{Compression, Error, Run};
 
 use super::script::{MydumperMetadata, ScriptCheck, ScriptContents};
-use crate::pipeline::{Interruptible, ReadError, read_artifact};
+use crate::pipeline::{Hashed, Interruptible, ReadError, read_artifact};
 use crate::prisma_local::folder;
 
 /// The file that tells that the dump was finished; partial while it is not.
@@ -88,7 +88,7 @@ fn read_file(
     let failed = |error| Error::storage("read", path, error);
     let file = File::open(path).map_err(failed)?;
     let source = Interruptible::new(file, &run.interrupt);
-    match read_artifact(source, compression, NonZeroUsize::MIN, sink) {
+    match read_artifact(source, compression, NonZeroUsize::MIN, Hashed::Stored, sink) {
         Ok(_) => Ok(Ok(())),
         Err(ReadError::Io(error)) => {
             run.interrupt.check()?;

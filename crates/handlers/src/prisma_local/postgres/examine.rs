@@ -32,11 +32,19 @@ pub(in crate::prisma_local) fn examine(
                 Depth::Structure | Depth::Thorough => artifact.form.compression,
             };
             let mut script = ScriptCheck::new();
-            let found = reading::read(path, compression, threads, &mut script, run)?;
+            let found =
+                reading::read(path, compression, threads, artifact.depth, &mut script, run)?;
             Ok(if artifact.depth == Depth::Bytes { found } else { with_script(found, script) })
         }
         Format::Custom => {
-            let found = reading::read(path, Compression::None, threads, &mut std::io::sink(), run)?;
+            let found = reading::read(
+                path,
+                Compression::None,
+                threads,
+                artifact.depth,
+                &mut std::io::sink(),
+                run,
+            )?;
             with_archive(found, artifact, launcher, run)
         }
         Format::Directory | Format::Snapshot => {

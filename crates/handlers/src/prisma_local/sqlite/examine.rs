@@ -67,7 +67,7 @@ fn read(
     raw: &mut dyn Write,
     run: &Run,
 ) -> Result<Examination, Error> {
-    reading::read(&order.path, compression, order.workers, raw, run)
+    reading::read(&order.path, compression, order.workers, order.depth, raw, run)
 }
 
 fn examine_text(order: &Order, run: &Run) -> Result<Examination, Error> {
