@@ -122,7 +122,8 @@ fn texts_within_programs_are_not_changed() {
 #[test]
 fn databases_of_odd_names_are_not_lost() {
     let server = MariadbServer::shared();
-    for name in ["back`tick", "it's \"quoted\" ", "--dash", "maße ☕", "sl/ash?", "per%cent_ a.b"]
+    for name in
+        ["back`ticks", "it's a \"quoted\" one ", "--dashes", "maße ☕", "sl/ash?", "per%cent_ a.b"]
     {
         let name = name.trim_end();
         server.create_database(name);

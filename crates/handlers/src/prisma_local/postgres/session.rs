@@ -123,7 +123,9 @@ impl Session {
             "\\set ON_ERROR_STOP 0\n{sql};\n\\echo :SQLSTATE :LAST_ERROR_MESSAGE\n\\set ON_ERROR_STOP 1"
         ))?;
         let text = text_in(&self.encoding, &answer);
-        let (state, sentence) = text.split_once(' ').unwrap_or((&text, ""));
+        // What the statement itself answers comes before.
+        let told = text.rsplit('\0').next().unwrap_or_default();
+        let (state, sentence) = told.split_once(' ').unwrap_or((told, ""));
         Ok((state != SUCCESSFUL_COMPLETION)
             .then(|| [state.to_owned(), sentence.trim_end().to_owned()]))
     }
