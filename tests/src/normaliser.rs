@@ -69,7 +69,9 @@ impl Normaliser {
         let mut normal = Map::new();
         for (name, value) in fields {
             let value = match name.as_str() {
-                "duration_seconds" | "writers_blocked_seconds" if value.is_number() => {
+                "duration_seconds" | "writers_blocked_seconds" | "restore_seconds"
+                    if value.is_number() =>
+                {
                     "<seconds>".into()
                 }
                 "available_space_bytes" | "available_space_gb" => "<free>".into(),

@@ -184,6 +184,14 @@ pub enum Error {
     /// An artifact is not what it should be.
     #[error("Backup verification failed - file may be corrupted")]
     VerificationFailed(Box<VerificationFailure>),
+    /// A backup did not load into a database without an error.
+    #[error("Restore failed: {detail}")]
+    RestoreFailed {
+        /// What happened.
+        detail: String,
+        /// The server's or the tool's own words.
+        words: Option<String>,
+    },
     /// There is no such backup.
     #[error("Backup not found: {given}")]
     BackupNotFound {

@@ -197,6 +197,32 @@ pub struct Examination {
     pub row_counts: Option<RowCounts>,
 }
 
+/// A backup that is to be restored into a database of its own, to prove that it can be.
+#[derive(Clone, Debug)]
+pub struct ScratchOrder {
+    /// The artifact.
+    pub artifact: PathBuf,
+    /// What it is.
+    pub form: ArtifactForm,
+    /// The name of the table that holds the migrations' state.
+    pub migrations_table: String,
+    /// A locked, empty file beside the artifact, for an engine whose databases are files.
+    pub file: Option<PathBuf>,
+}
+
+/// What a restored scratch database held. It is gone by then.
+#[derive(Clone, Debug)]
+pub struct ScratchRestored {
+    /// The rows of every table; unknown where counting would have taken too long.
+    pub row_counts: RowCounts,
+    /// The migrations' state.
+    pub migrations: Migrations,
+    /// How long the restore took, without the counting, in seconds.
+    pub seconds: f64,
+    /// What the caller should know.
+    pub warnings: Vec<String>,
+}
+
 /// One way of making backups.
 #[async_trait]
 pub trait Handler: Send + Sync {
@@ -268,4 +294,15 @@ pub trait Database: Send {
         destination: Destination,
         run: &Run,
     ) -> Result<Dumped, Error>;
+
+    /// Restores a backup into a new database beside this one, counts what is in it, and removes it. This
+    /// database itself is not touched.
+    ///
+    /// # Errors
+    /// [`Error::RestoreFailed`] where it does not load without a single error; that may be the server's fault.
+    async fn restore_scratch(
+        &mut self,
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error>;
 }

@@ -63,6 +63,8 @@ pub enum Step {
     },
     /// The artifact is being examined.
     VerifyingIntegrity,
+    /// It is restored into a scratch database.
+    RestoringScratch,
     /// Manifest and catalogue are being written.
     RecordingMetadata,
 }

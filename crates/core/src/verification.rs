@@ -5,8 +5,8 @@ use std::path::Path;
 use backup_protocol::{Evidence, RowCounts};
 
 use crate::error::VerificationFailure;
-use crate::handler::{Checksums, Dumped, Examination};
-use crate::records::Artifact;
+use crate::handler::{Checksums, Dumped, Examination, ScratchRestored};
+use crate::records::{Artifact, Manifest, Migrations};
 
 /// What a passed verification reached: the structure is whole, the bytes are those that were written, the
 /// size is what the database can have. Further needs a restore.
@@ -131,6 +131,67 @@ pub fn grade_recorded(
     Ok(())
 }
 
+/// How far a restore proved a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// It loaded without an error; not every count is known.
+    Loaded,
+    /// And every table has as many rows as were recorded.
+    RowsEqual,
+}
+
+impl Restored {
+    /// The evidence that it is.
+    pub const fn evidence(self) -> Evidence {
+        match self {
+            Self::Loaded => Evidence::Restored,
+            Self::RowsEqual => Evidence::RowsEqual,
+        }
+    }
+}
+
+/// Grades what a restore brought back against what was recorded. Only exact counts are compared.
+///
+/// # Errors
+/// The failure names what differs.
+pub fn grade_restored(
+    file: &Path,
+    manifest: &Manifest,
+    restored: &ScratchRestored,
+) -> Result<Restored, VerificationFailure> {
+    let failed = |finding: String| VerificationFailure {
+        file: file_name(file),
+        expected_minimum: manifest.artifact.size_bytes,
+        actual: manifest.artifact.size_bytes,
+        readable: true,
+        finding: format!("restored, it is not what was recorded: {finding}"),
+        words: None,
+    };
+    let (recorded, counted) = (&manifest.row_counts, &restored.row_counts);
+    if let Some(finding) = differences(recorded, counted) {
+        return Err(failed(finding));
+    }
+    let strange = counted
+        .iter()
+        .find(|(table, rows)| !recorded.contains_key(*table) && rows.is_some_and(|rows| rows > 0));
+    if let Some((table, _)) = strange {
+        return Err(failed(format!("{table} has rows and was not there")));
+    }
+    // Two names of one instant have no order of their own.
+    let sorted = |migrations: &Migrations| {
+        let mut names = migrations.migrations_list.clone();
+        names.sort();
+        names
+    };
+    if sorted(&manifest.migrations) != sorted(&restored.migrations) {
+        return Err(failed("the applied migrations differ".to_owned()));
+    }
+    let all_known = recorded
+        .iter()
+        .all(|(table, rows)| rows.is_some() && counted.get(table).is_some_and(Option::is_some));
+    Ok(if all_known { Restored::RowsEqual } else { Restored::Loaded })
+}
+
 /// The failure of an artifact that is a folder where it should be a file, or the other way round.
 pub fn of_another_kind(file: &Path, expected: u64) -> VerificationFailure {
     let kind = if file.is_dir() { "a folder, not a file" } else { "a file, not a folder" };
@@ -181,7 +242,7 @@ mod tests {
         });
         Dumped {
             passed,
-            migrations: crate::records::Migrations::default(),
+            migrations: Migrations::default(),
             row_counts: RowCounts::new(),
             globals: None,
             server: None,

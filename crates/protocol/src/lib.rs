@@ -24,11 +24,11 @@ pub use events::{Event, EventKind};
 pub use facts::{ConfirmationPlan, ErrorFacts};
 pub use names::{Operation, OperationName, Skill, nearest};
 pub use parameters::{
-    CompressionChoice, Confirmation, CreateBackupParameters, DeleteBackupParameters,
-    DescribeParameters, Format, HandlerCreateParameters, HandlerDeleteParameters,
-    HandlerDescribeParameters, HandlerListParameters, HandlerVerifyParameters,
-    ListBackupsParameters, ListStatus, RebuildCatalogueParameters, SortOrder,
-    VerifyBackupParameters, VerifyLevel,
+    CompressionChoice, Confirmation, CreateBackupParameters, CreateVerification,
+    DeleteBackupParameters, DescribeParameters, Format, HandlerCreateParameters,
+    HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
+    HandlerVerifyParameters, ListBackupsParameters, ListStatus, RebuildCatalogueParameters,
+    SortOrder, VerifyBackupParameters, VerifyLevel,
 };
 pub use reading::{Rejected, RequestFault, read_request};
 pub use request::{Command, IncomingRequest, Request, RequestId};
@@ -36,7 +36,7 @@ pub use results::{
     BackupFile, BackupSummary, CreateBackupPlan, CreateBackupResult, CreateBackupResultOrPlan,
     DeleteBackupResult, Evidence, HandlerCreateResult, HandlerDeleteResult, HandlerListResult,
     HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary,
-    RebuildCatalogueResult, ResultOrFacts, RowCounts, RowTotals, VerificationResult,
+    RebuildCatalogueResult, RestoreProof, ResultOrFacts, RowCounts, RowTotals, VerificationResult,
     VerificationSummary, VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};

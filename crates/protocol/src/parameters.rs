@@ -186,6 +186,10 @@ pub struct CreateBackupParameters {
     /// read them is missing. PostgreSQL only. Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub include_globals: Option<bool>,
+    /// How the new backup is verified before the answer: `full`, or `restore`, which brings it back into a scratch
+    /// database as well. Default: the environment's `verify`, else `full`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verify: Option<CreateVerification>,
     /// Do all checks and answer with the plan; write nothing. Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dry_run: Option<bool>,
@@ -272,6 +276,17 @@ pub struct ListBackupsParameters {
     pub working_directory: Option<String>,
 }
 
+/// How a new backup is verified before it counts as made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CreateVerification {
+    /// Read back to its end, and held against what was written.
+    #[default]
+    Full,
+    /// `full`, and restored into a scratch database, where every table's rows are compared.
+    Restore,
+}
+
 /// How thoroughly a backup is examined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -281,6 +296,8 @@ pub enum VerifyLevel {
     /// `quick`, and the artifact's structure read to its end.
     #[default]
     Full,
+    /// `full`, and restored into a scratch database, where every table's rows are compared.
+    Restore,
 }
 
 impl VerifyLevel {
@@ -289,6 +306,7 @@ impl VerifyLevel {
         match self {
             Self::Quick => "quick",
             Self::Full => "full",
+            Self::Restore => "restore",
         }
     }
 }
@@ -302,7 +320,8 @@ pub struct VerifyBackupParameters {
     /// The environment the backup belongs to; checked where it is given. Default: found by the id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub environment: Option<String>,
-    /// `quick`: there, readable, size, checksum. `full`: structure to the end as well. Default: `full`.
+    /// `quick`: there, readable, size, checksum. `full`: structure to the end as well. `restore`:
+    /// brought back into a scratch database beside the live one, and compared, too. Default: `full`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub level: Option<VerifyLevel>,
     /// JSON event lines on stderr in place of messages for people. Default: false.

@@ -119,6 +119,9 @@ pub struct CreateBackupResult {
     pub sha256: String,
     /// How much is in it.
     pub row_totals: RowTotals,
+    /// What restoring it came to; with `verify` `restore`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restored: Option<RestoreProof>,
     /// How long other connections could not write, in seconds; where the engine made them wait.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub writers_blocked_seconds: Option<f64>,
@@ -258,11 +261,26 @@ pub struct VerifyBackupResult {
     pub level: VerifyLevel,
     /// What was found.
     pub verification: VerificationResult,
+    /// What restoring it came to; with level `restore`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restored: Option<RestoreProof>,
     /// How long it took, in seconds.
     pub duration_seconds: f64,
     /// What the caller should know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
+}
+
+/// A restore into a scratch database, which is gone again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreProof {
+    /// How long the restore took, without the comparison, in seconds: the measured time of recovery.
+    pub restore_seconds: f64,
+    /// How many tables were counted.
+    pub tables_compared: u64,
+    /// How many rows they have together.
+    pub rows_compared: u64,
 }
 
 /// The result of `delete-backup`.

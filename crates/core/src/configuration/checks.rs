@@ -3,7 +3,10 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use super::{BackupSection, Configuration, EnvironmentSection, SafetySection, is_variable};
+use super::{
+    BackupSection, Configuration, EnvironmentSection, SafetySection, VerificationSection,
+    is_variable,
+};
 use crate::environment::EnvironmentName;
 use crate::error::Error;
 
@@ -30,7 +33,8 @@ pub(super) fn check(configuration: &Configuration, path: &Path) -> Result<(), Er
         environment(name, section).map_err(mistake)?;
     }
     configuration.backup.as_ref().map_or(Ok(()), backup).map_err(mistake)?;
-    configuration.safety.as_ref().map_or(Ok(()), safety).map_err(mistake)
+    configuration.safety.as_ref().map_or(Ok(()), safety).map_err(mistake)?;
+    configuration.verification.as_ref().map_or(Ok(()), verification).map_err(mistake)
 }
 
 fn environment(name: &str, section: &EnvironmentSection) -> Result<(), Mistake> {
@@ -82,6 +86,18 @@ fn safety(section: &SafetySection) -> Result<(), Mistake> {
     let enhanced = section.approval_timeouts.as_ref().and_then(|timeouts| timeouts.enhanced);
     let place = |key: &str| format!("safety.approval_timeouts.{key}");
     numbers(place, [("enhanced", enhanced, APPROVAL_SECONDS)])
+}
+
+fn verification(section: &VerificationSection) -> Result<(), Mistake> {
+    let place = |key: &str| format!("verification.{key}");
+    if section.max_scratch_gb.is_some_and(|value| !value.is_finite() || value < 0.0) {
+        return Err((place("max_scratch_gb"), "must not be negative".to_owned()));
+    }
+    if section.database_url_env.as_deref().is_some_and(|name| !is_variable(name)) {
+        let detail = "must be the name of a variable, not a URL".to_owned();
+        return Err((place("database_url_env"), detail));
+    }
+    Ok(())
 }
 
 fn numbers<const COUNT: usize>(

@@ -10,7 +10,7 @@ mod tools;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use backup_protocol::CompressionChoice;
+use backup_protocol::{CompressionChoice, CreateVerification};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +38,9 @@ pub struct Configuration {
     /// How backups are made and kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupSection>,
+    /// How backups are proven by restoring them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<VerificationSection>,
 }
 
 /// `database`
@@ -51,6 +54,9 @@ pub struct DatabaseSection {
 /// `environments.<name>`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentSection {
+    /// How new backups are verified: `full` or `restore`. Default: `full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<CreateVerification>,
     /// The variable that holds the database's URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_string_env: Option<String>,
@@ -105,6 +111,17 @@ pub struct MigrationsSection {
     /// The table that holds the migrations' state. Default: `_prisma_migrations`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+}
+
+/// `verification`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct VerificationSection {
+    /// Up to which size of the database, in GiB, a scratch database is made beside the live one. Default: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_scratch_gb: Option<f64>,
+    /// The variable with the URL of another database, beside which scratch databases are made instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_url_env: Option<String>,
 }
 
 /// `safety`
@@ -236,8 +253,15 @@ fn list_for_an_object(text: &str) -> Option<String> {
     if whole.is_array() {
         return Some("the file".to_owned());
     }
-    let sections =
-        ["database", "environments", "migrations", "safety", "backup", "safety/approval_timeouts"];
+    let sections = [
+        "database",
+        "environments",
+        "migrations",
+        "safety",
+        "backup",
+        "verification",
+        "safety/approval_timeouts",
+    ];
     let environments = whole.get("environments").and_then(Value::as_object).into_iter().flatten();
     let environments =
         environments.map(|(name, section)| (format!("environments.{name}"), section));

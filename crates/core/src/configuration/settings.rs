@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use backup_protocol::CompressionChoice;
+use backup_protocol::{CompressionChoice, CreateVerification};
 
 use super::handler_choice::HandlerSettings;
 use super::{Configuration, HandlerChoice, choose_handler};
@@ -12,6 +12,7 @@ use crate::size::GIB;
 
 const DEFAULT_MIGRATIONS_TABLE: &str = "_prisma_migrations";
 const DEFAULT_LARGE_BACKUP_GB: f64 = 10.0;
+const DEFAULT_SCRATCH_GB: f64 = 10.0;
 const DEFAULT_APPROVAL_SECONDS: u32 = 600;
 
 /// One environment's settings.
@@ -68,19 +69,22 @@ impl Configuration {
     }
 
     /// From which database size, in bytes, a production-class backup asks first.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "checked not to be negative when the configuration was read"
-    )]
     pub fn large_backup_bytes(&self) -> u64 {
-        let gigabytes = self
-            .safety
-            .as_ref()
-            .and_then(|safety| safety.large_backup_gb)
-            .unwrap_or(DEFAULT_LARGE_BACKUP_GB);
-        (gigabytes * GIB as f64) as u64
+        let gigabytes = self.safety.as_ref().and_then(|safety| safety.large_backup_gb);
+        bytes_of(gigabytes.unwrap_or(DEFAULT_LARGE_BACKUP_GB))
+    }
+
+    /// Up to which database size, in bytes, a scratch database is made beside the live one.
+    pub fn largest_scratch_bytes(&self) -> u64 {
+        let section = self.verification.as_ref();
+        let gigabytes = section.and_then(|verification| verification.max_scratch_gb);
+        bytes_of(gigabytes.unwrap_or(DEFAULT_SCRATCH_GB))
+    }
+
+    /// The variable with the URL of the database beside which scratch databases are made; none where that is the
+    /// environment's own.
+    pub fn scratch_variable(&self) -> Option<&str> {
+        self.verification.as_ref()?.database_url_env.as_deref()
     }
 
     /// How many seconds a confirmation token is good.
@@ -93,7 +97,22 @@ impl Configuration {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "checked not to be negative when the configuration was read"
+)]
+fn bytes_of(gigabytes: f64) -> u64 {
+    (gigabytes * GIB as f64) as u64
+}
+
 impl EnvironmentSettings<'_> {
+    /// How new backups are verified.
+    pub fn verification(&self) -> CreateVerification {
+        self.section().and_then(|section| section.verify).unwrap_or_default()
+    }
+
     /// The variable that holds the database's URL.
     ///
     /// # Errors

@@ -219,6 +219,7 @@ fn deleting(
         run_id: run.id.to_string(),
         host: storage::host_name(),
         level: None,
+        restore_seconds: None,
         finding: None,
         file_readable: None,
         artifact: name.map(|name| name.to_string_lossy().into_owned()),

@@ -7,6 +7,7 @@ mod describe;
 mod direct;
 mod find;
 mod list;
+mod proof;
 mod rebuild;
 mod session;
 mod store;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use backup_protocol::{
     Evidence, Format, IntegrityCheck, VerificationResult, VerifyBackupParameters,
     VerifyBackupResult, VerifyLevel,
@@ -9,8 +11,10 @@ use backup_protocol::{
 
 use super::Done;
 use super::find::{self, Found, NamedForm};
+use super::proof::{self, Proof};
 use super::session::Session;
 use super::store::{Store, write_note};
+use crate::backup_id::BackupId;
 use crate::error::{Error, VerificationFailure};
 use crate::handler::{ArtifactToExamine, Depth, Examination};
 use crate::host::Host;
@@ -37,23 +41,15 @@ pub(super) async fn verify(
     run.step(Step::VerifyingIntegrity);
     check_reachable(&store, &found)?;
     let level = parameters.level.unwrap_or_default();
-    let graded = examine_and_grade(host, &project, &found, level, run).await?;
+    let mut graded = examine_and_grade(host, &project, &found, level, run).await?;
+    let mut proof = None;
+    if level == VerifyLevel::Restore && graded.is_ok() {
+        graded = proof::prove(host, &project, &found, session, run)
+            .await?
+            .map(|proven| proof.insert(proven).restored.evidence());
+    }
     let now = (host.clock)();
-    let note = Note {
-        note_version: MANIFEST_VERSION.to_owned(),
-        backup_id: id.to_string(),
-        kind: if graded.is_ok() { NoteKind::Verified } else { NoteKind::Mismatch },
-        at: now,
-        run_id: run.id.to_string(),
-        host: storage::host_name(),
-        level: graded.as_ref().ok().copied(),
-        finding: graded.as_ref().err().map(|failure| failure.finding.clone()),
-        file_readable: graded.as_ref().err().map(|failure| failure.readable),
-        artifact: None,
-        project: None,
-    };
-    note_finding(&store, &found, &note, run).await?;
-    let reached = graded.map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
+    let reached = settle(&store, &found, graded, proof.as_ref(), now, run).await?;
     let result = VerifyBackupResult {
         backup_id: id.to_string(),
         file_path: project.shown(&found.artifact),
@@ -66,10 +62,66 @@ pub(super) async fn verify(
             verified_at: now,
             level: reached,
         },
+        restored: proof.as_ref().map(|proof| proof.told),
         duration_seconds: run.seconds(),
-        warnings: Vec::new(),
+        warnings: proof.map(|proof| proof.warnings).unwrap_or_default(),
     };
     Done::new(&result, format!("Backup verified: {id}"))
+}
+
+/// Notes the verdict, and makes an error of a bad one.
+async fn settle(
+    store: &Store<'_>,
+    found: &Found,
+    graded: Result<Evidence, VerificationFailure>,
+    proof: Option<&Proof>,
+    now: DateTime<Utc>,
+    run: &Run,
+) -> Result<Evidence, Error> {
+    let note = Note {
+        note_version: MANIFEST_VERSION.to_owned(),
+        backup_id: found.id.to_string(),
+        kind: if graded.is_ok() { NoteKind::Verified } else { NoteKind::Mismatch },
+        at: now,
+        run_id: run.id.to_string(),
+        host: storage::host_name(),
+        level: graded.as_ref().ok().copied(),
+        restore_seconds: proof.map(|proof| proof.told.restore_seconds),
+        finding: graded.as_ref().err().map(|failure| failure.finding.clone()),
+        file_readable: graded.as_ref().err().map(|failure| failure.readable),
+        artifact: None,
+        project: None,
+    };
+    note_finding(store, found, &note, run).await?;
+    graded.map_err(|failure| Error::VerificationFailed(Box::new(failure)))
+}
+
+/// Proves a backup that was just made, and notes the verdict.
+pub(super) async fn prove_new(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    id: &BackupId,
+    session: &mut Session,
+    run: &Run,
+) -> Result<(Evidence, Proof), Error> {
+    let found = find::find(store, id, None)?;
+    let proven = proof::prove(host, store.project, &found, session, run).await.map_err(
+        |error| match error {
+            Error::RestoreFailed { detail, words } => Error::RestoreFailed {
+                detail: format!("{id} is recorded, but not proven by restoring it: {detail}"),
+                words,
+            },
+            other => other,
+        },
+    )?;
+    let (graded, proof) = match proven {
+        Ok(proof) => (Ok(proof.restored.evidence()), Some(proof)),
+        Err(failure) => (Err(failure), None),
+    };
+    let now = (host.clock)();
+    let evidence = settle(store, &found, graded, proof.as_ref(), now, run).await?;
+    let proof = proof.ok_or_else(|| Error::internal("what is proven has a proof"))?;
+    Ok((evidence, proof))
 }
 
 /// A folder that is not there is no proof that its files are gone: a disk may not be mounted.
@@ -123,7 +175,7 @@ async fn examine_and_grade(
     }
     let depth = match level {
         VerifyLevel::Quick => Depth::Bytes,
-        VerifyLevel::Full => Depth::Thorough,
+        VerifyLevel::Full | VerifyLevel::Restore => Depth::Thorough,
     };
     let environment = Some(found.folder.environment.as_str());
     let settings = project.configuration.tool_settings(environment, &project.root, host.workers);
@@ -171,7 +223,7 @@ pub(super) async fn examine(
     handler.examine(ArtifactToExamine { scratch, ..artifact }, run).await
 }
 
-fn scratch_beside(path: &Path, required: u64, run: &Run) -> Result<PartialFile, Error> {
+pub(super) fn scratch_beside(path: &Path, required: u64, run: &Run) -> Result<PartialFile, Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let available = storage::available_space(folder)
         .map_err(|error| Error::storage("measure", folder, error))?;
@@ -193,7 +245,7 @@ fn grade(
         return Ok(match level {
             // The same bytes say nothing new about a structure that a deeper look found wrong.
             VerifyLevel::Quick => Evidence::Checksum,
-            VerifyLevel::Full => verification::REACHED,
+            VerifyLevel::Full | VerifyLevel::Restore => verification::REACHED,
         });
     }
     // A record of the older shape has at most a size and a checksum to be held against.
@@ -217,7 +269,7 @@ fn grade(
     Ok(match (level, &found.sha256) {
         (VerifyLevel::Quick, None) => Evidence::ExitStatus,
         (VerifyLevel::Quick, Some(_)) => Evidence::Checksum,
-        (VerifyLevel::Full, None) => Evidence::Complete,
-        (VerifyLevel::Full, Some(_)) => verification::REACHED,
+        (VerifyLevel::Full | VerifyLevel::Restore, None) => Evidence::Complete,
+        (VerifyLevel::Full | VerifyLevel::Restore, Some(_)) => verification::REACHED,
     })
 }

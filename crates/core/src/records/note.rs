@@ -44,7 +44,7 @@ impl NoteKind {
 }
 
 /// A note's content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// The version of this form.
     pub note_version: String,
@@ -61,6 +61,9 @@ pub struct Note {
     /// How far the proof got; with `verified`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub level: Option<Evidence>,
+    /// How long the restore into a scratch database took, in seconds; with `verified`, where it was restored.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restore_seconds: Option<f64>,
     /// What was wrong; with `mismatch`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub finding: Option<String>,
@@ -134,6 +137,7 @@ impl Note {
             run_id: name.run.clone(),
             host: String::new(),
             level: None,
+            restore_seconds: None,
             finding: None,
             file_readable: None,
             artifact: None,

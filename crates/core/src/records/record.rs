@@ -153,6 +153,9 @@ impl Record {
         });
         match record {
             Value::Object(mut record) => {
+                if let Some(seconds) = self.restore_seconds() {
+                    record.insert("restore_seconds".to_owned(), seconds.into());
+                }
                 if manifest.idempotency.is_none() {
                     record.remove("idempotency");
                 }
@@ -184,6 +187,13 @@ impl Record {
     }
 }
 
+impl Record {
+    /// How long its last restore into a scratch database took, in seconds; none where there was none.
+    pub fn restore_seconds(&self) -> Option<f64> {
+        self.notes.iter().rev().find_map(|note| note.restore_seconds)
+    }
+}
+
 /// Whether the artifact was there and readable when it was last examined.
 pub fn file_readable(notes: &[Note]) -> bool {
     let examined = notes.iter().rev().find(|note| note.kind != NoteKind::Deleting);
@@ -209,6 +219,7 @@ mod tests {
             run_id: String::new(),
             host: String::new(),
             level,
+            restore_seconds: None,
             finding: None,
             file_readable: None,
             artifact: None,

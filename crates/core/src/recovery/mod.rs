@@ -147,6 +147,7 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::SpaceBefore { .. } | Error::SpaceDuring { .. } => ErrorCode::InsufficientDiskSpace,
         Error::DirectoryNotWritable { .. } => ErrorCode::DirectoryNotWritable,
         Error::VerificationFailed(_) => ErrorCode::VerificationFailed,
+        Error::RestoreFailed { .. } => ErrorCode::RestoreFailed,
         Error::BackupNotFound { .. } => ErrorCode::BackupNotFound,
         Error::BackupInProgress { .. } => ErrorCode::BackupInProgress,
         Error::ConfirmationRequired(request) if request.last_good_backup => {
@@ -186,7 +187,7 @@ fn tool_output(error: &Error) -> Option<String> {
         | Error::CatalogueDamaged { detail, .. } => Some(detail.clone()),
         Error::Storage { source, .. } => Some(source.to_string()),
         Error::VerificationFailed(failure) => failure.words.clone(),
-        Error::PermissionDenied { words, .. } => words.clone(),
+        Error::PermissionDenied { words, .. } | Error::RestoreFailed { words, .. } => words.clone(),
         _ => None,
     }
 }
@@ -312,6 +313,11 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
             "Retry backup creation".to_owned(),
             "Check disk space during backup".to_owned(),
             "Verify database connection stability".to_owned(),
+        ]),
+        Error::RestoreFailed { .. } => say([
+            "Read prisma_output: a role, an extension or a right may be missing on the server, which says nothing against the backup".to_owned(),
+            "Name the variable with the URL of a server that has them in verification.database_url_env".to_owned(),
+            "Then send the same request again".to_owned(),
         ]),
         Error::BackupNotFound { .. } => (
             vec![

@@ -4,6 +4,7 @@ mod aside;
 mod client_session;
 mod dump_tool;
 mod folder;
+mod loading;
 mod migrations;
 mod mysql;
 mod postgres;
@@ -47,7 +48,7 @@ impl Handler for PrismaLocal {
             engines: ["postgres", "mysql", "sqlite"].map(str::to_owned).to_vec(),
             formats: vec![Format::Sql, Format::Custom, Format::Directory],
             compressions: compressions.map(|compression| compression.name().to_owned()).to_vec(),
-            verify_levels: [VerifyLevel::Quick, VerifyLevel::Full]
+            verify_levels: [VerifyLevel::Quick, VerifyLevel::Full, VerifyLevel::Restore]
                 .map(|level| level.name().to_owned())
                 .to_vec(),
             tools: BTreeMap::from([sqlite::tool()]),

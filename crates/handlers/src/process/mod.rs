@@ -6,11 +6,13 @@
 
 mod bounded;
 mod command;
+mod input;
 mod output;
 mod running;
 mod supervise;
 
 pub(crate) use command::{Launcher, Stdin, ToolCommand};
+pub(crate) use input::ToolInput;
 pub(crate) use output::{OutputEnd, ToolOutput};
 pub(crate) use running::{RunningTool, ToolEnd, Watched};
 pub use supervise::{Supervision, supervise};

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use backup_protocol::{
     Confirmation, ConfirmationPlan, CreateBackupParameters, CreateBackupPlan, CreateBackupResult,
-    VerificationSummary,
+    CreateVerification, VerificationSummary,
 };
 
 use super::Done;
 use super::artifact::{self, ArtifactFiles, Made, Making};
 use super::session::Session;
 use super::store::Store;
+use super::verify;
 use crate::backup_id::{BackupId, expires_at};
 use crate::error::{ConfirmationRequest, Error};
 use crate::handler::{Database, DatabaseFacts, DumpOrder};
@@ -76,8 +77,17 @@ pub(super) async fn create(
     let made = make(making, &mut *database, &mut claim, run).await;
     drop(database);
     drop(lock);
+    let (record, late_warning) = made?;
+    let mut result = result_of(&store, &order.folder, &record);
+    result.warnings.extend(late_warning);
+    if order.verification == CreateVerification::Restore {
+        let (level, proof) = verify::prove_new(host, &store, &claim.id, session, run).await?;
+        result.verification.level = level;
+        result.restored = Some(proof.told);
+        result.warnings.extend(proof.warnings);
+    }
     drop(key);
-    made
+    done(result, &record, run)
 }
 
 /// An id, and the locked partial files that hold it for this run.
@@ -131,7 +141,7 @@ async fn make(
     database: &mut dyn Database,
     claim: &mut Claim,
     run: &Run,
-) -> Result<Done, Error> {
+) -> Result<(Record, Option<String>), Error> {
     let MakingBackup { host, store, order, parameters, session } = making;
     let handler = Arc::clone(host.handler_for(&order.target));
     let (facts, need) = preflight(store, order, database, run).await?;
@@ -156,8 +166,7 @@ async fn make(
     let Made { dumped, checksums } = artifact::make(making, run).await?;
     run.step(Step::RecordingMetadata);
     let proven = Proven { facts, dumped, checksums, verified_at: (host.clock)() };
-    let (record, late_warning) = publish::publish(host, store, order, claim, proven, run).await?;
-    done(store, &order.folder, &record, late_warning, run)
+    publish::publish(host, store, order, claim, proven, run).await
 }
 
 async fn preflight(
@@ -220,16 +229,8 @@ fn ask(order: &BackupOrder, facts: &DatabaseFacts, need: SpaceNeed) -> Error {
     }))
 }
 
-fn done(
-    store: &Store<'_>,
-    folder: &EnvironmentFolder,
-    record: &Record,
-    late_warning: Option<String>,
-    run: &Run,
-) -> Result<Done, Error> {
-    let mut result = result_of(store, folder, record);
+fn done(mut result: CreateBackupResult, record: &Record, run: &Run) -> Result<Done, Error> {
     result.duration_seconds = run.seconds();
-    result.warnings.extend(late_warning);
     let environment = &record.manifest.environment;
     let message = format!("Backup created successfully for {environment}");
     let completion = Completion::Created {
@@ -273,6 +274,7 @@ fn result_of(store: &Store<'_>, folder: &EnvironmentFolder, record: &Record) -> 
         duration_seconds: manifest.duration_seconds,
         sha256: artifact.sha256.clone(),
         row_totals: manifest.row_totals(),
+        restored: None,
         writers_blocked_seconds: manifest.writers_blocked_seconds,
         idempotent_replay: false,
         warnings: manifest.warnings.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use backup_protocol::{CompressionChoice, CreateBackupParameters};
+use backup_protocol::{CompressionChoice, CreateBackupParameters, CreateVerification};
 
 use crate::backup_id::{self, BackupId, Second};
 use crate::catalogue::RecordView;
@@ -31,6 +31,7 @@ pub(in crate::operations) struct BackupOrder {
     pub is_safety_backup: bool,
     /// Whether roles and tablespaces, which belong to the whole server, go beside the dump.
     pub include_globals: bool,
+    pub verification: CreateVerification,
     pub settings: ToolSettings,
     pub migrations_table: String,
     /// From which database size, in bytes, somebody must say yes first; never where none.
@@ -90,6 +91,7 @@ impl BackupOrder {
             retention_days: environment.retention_days(parameters.retention_days, is_safety_backup),
             is_safety_backup,
             include_globals: include_globals(parameters, &database.target)?,
+            verification: parameters.verify.unwrap_or_else(|| environment.verification()),
             settings: configuration.tool_settings(
                 Some(environment.name.as_str()),
                 &project.root,

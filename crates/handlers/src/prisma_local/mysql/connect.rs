@@ -33,6 +33,9 @@ const MYDUMPER_READS_SETTINGS_SINCE: Version = Version { major: 0, minor: 12, pa
 #[derive(Debug)]
 pub(super) struct Reached {
     pub session: Session,
+    /// The client that the server lets in.
+    pub client: Tool,
+    /// The dump tool that fits.
     pub tool: Tool,
     pub family: Family,
     pub version: Version,
@@ -55,7 +58,7 @@ impl Reaching {
     pub(super) fn reach(&self) -> Result<Reached, Error> {
         let dump_tools = find_all(DUMP, &self.settings, &self.launcher, &self.interrupt)?;
         let clients = find_all(CLIENT, &self.settings, &self.launcher, &self.interrupt)?;
-        let mut session = self.open_any(&clients)?;
+        let (mut session, client) = self.open_any(&clients)?;
         let [version] = session.row("SELECT VERSION()").map_err(|end| self.failed(end))?;
         self.refuse_plain(&mut session)?;
         let family = if version.contains("MariaDB") { Family::MariaDb } else { Family::MySql };
@@ -69,7 +72,7 @@ impl Reaching {
         let tool = choose(wanted, &candidates).and_then(|place| dump_tools.get(place));
         let tool = tool.cloned().ok_or_else(|| mismatch(&candidates, &server, family))?;
         let warnings = other_tool_warning(tool.candidate, family, number).into_iter().collect();
-        Ok(Reached { session, tool, family, version: number, server, warnings })
+        Ok(Reached { session, client, tool, family, version: number, server, warnings })
     }
 
     /// MariaDB's clients go on without encryption where the server has none, also where it is asked for.
@@ -102,16 +105,14 @@ impl Reaching {
     }
 
     /// Connects with the first client that can: not every one knows how every server wants to be spoken to.
-    fn open_any(&self, clients: &[Tool]) -> Result<Session, Error> {
+    fn open_any(&self, clients: &[Tool]) -> Result<(Session, Tool), Error> {
         let database = &self.database.connection.database;
         let stall = self.settings.stall;
         let mut refused = None;
         for client in clients {
-            let command = self
-                .command(client.candidate, &client.path)
-                .argument(format!("--connect-timeout={}", self.connect_timeout()));
+            let command = self.client_command(client);
             match Session::open(&command, database, &self.launcher, stall, &self.interrupt) {
-                Ok(session) => return Ok(session),
+                Ok(session) => return Ok((session, client.clone())),
                 Err(SessionEnd::Ended(end)) if end.words.contains("Authentication plugin") => {
                     refused.get_or_insert(SessionEnd::Ended(end));
                 }
@@ -120,6 +121,24 @@ impl Reaching {
         }
         let nothing = || SessionEnd::fault("a search that succeeds finds a client");
         Err(self.failed(refused.unwrap_or_else(nothing)))
+    }
+
+    /// The command of the client.
+    pub(super) fn client_command(&self, client: &Tool) -> ToolCommand {
+        self.command(client.candidate, &client.path)
+            .argument(format!("--connect-timeout={}", self.connect_timeout()))
+    }
+
+    /// A session in another database of the same server.
+    pub(super) fn open_in(&self, reached: &Reached, database: &str) -> Result<Session, Error> {
+        let command = self.client_command(&reached.client);
+        let stall = self.settings.stall;
+        let opened = Session::open(&command, database, &self.launcher, stall, &self.interrupt);
+        let prepared = opened.and_then(|mut session| {
+            prepare(&mut session, reached.family, reached.version)?;
+            Ok(session)
+        });
+        prepared.map_err(|end| self.failed(end))
     }
 
     /// The command of `mydumper`, which takes some options by other names.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use backup_core::{Compression, Error, Run};
 
@@ -67,6 +67,27 @@ pub(super) fn read(
         }
         None => Ok(contents),
     })
+}
+
+/// The scripts of a folder in the order in which they load: tables, rows, stored programs, triggers, views. What
+/// creates the database is not among them.
+pub(super) fn in_order_of_loading(path: &Path) -> std::io::Result<Vec<(PathBuf, Compression)>> {
+    const LATE: [&str; 3] = ["-schema-post.sql", "-schema-triggers.sql", "-schema-view.sql"];
+    let mut scripts: Vec<(usize, String, Compression)> = folder::files(path)?
+        .into_iter()
+        .filter(|(name, _)| !name.contains("-schema-create.sql"))
+        .filter_map(|(name, _)| {
+            let compression = script_compression(&name)?;
+            let late = LATE.iter().position(|kind| name.contains(kind));
+            let place = match late {
+                Some(place) => place + 2,
+                None => usize::from(!name.contains("-schema.sql")),
+            };
+            Some((place, name, compression))
+        })
+        .collect();
+    scripts.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+    Ok(scripts.into_iter().map(|(_, name, compression)| (path.join(name), compression)).collect())
 }
 
 /// How a file with text is compressed; none for other files.

@@ -272,10 +272,14 @@ impl Rights<'_> {
 }
 
 /// `app@%` as it stands in a grant: `'app'@'%'`.
-fn quoted_user(user: &str) -> String {
+pub(super) fn quoted_user(user: &str) -> String {
     let (name, host) = user.rsplit_once('@').unwrap_or((user, "%"));
-    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
-    format!("{}@{}", quoted(name), quoted(host))
+    format!("{}@{}", literal(name), literal(host))
+}
+
+/// A text as a literal.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 #[cfg(test)]

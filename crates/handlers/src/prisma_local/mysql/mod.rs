@@ -8,12 +8,14 @@
 
 mod connect;
 mod dump;
+mod event_filter;
 mod examine;
 mod folder_script;
 mod grants;
 mod inspect;
 mod mydumper;
 mod reserve;
+mod scratch;
 mod script;
 mod session;
 mod words;
@@ -23,7 +25,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, Run,
-    ServerDatabase, ToolSettings,
+    ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -133,6 +135,19 @@ impl Database for MySqlDatabase {
         self.0
             .work(move |Connected { reaching, reached }| {
                 dump::dump(reaching, reached, &order, destination, &run)
+            })
+            .await
+    }
+
+    async fn restore_scratch(
+        &mut self,
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error> {
+        let run = run.clone();
+        self.0
+            .work(move |Connected { reaching, reached }| {
+                scratch::restore(reaching, reached, &order, &run)
             })
             .await
     }

@@ -94,6 +94,11 @@ impl ScriptCheck {
         self.reader.tables_begun().saturating_sub(1)
     }
 
+    /// Whether the bytes so far end where the next statement may begin.
+    pub(crate) fn is_between_statements(&self) -> bool {
+        self.lexer.unfinished().is_none()
+    }
+
     /// What the dump holds, after its last byte.
     ///
     /// # Errors

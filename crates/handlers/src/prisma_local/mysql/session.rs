@@ -43,6 +43,11 @@ impl Session {
         Ok(session)
     }
 
+    /// From now on it is this that ends waiting for answers.
+    pub(super) fn listen_to(&mut self, interrupt: &Interrupt) {
+        self.0.listen_to(interrupt);
+    }
+
     /// Runs a statement whose answer does not matter.
     pub(super) fn run(&mut self, sql: &str) -> Result<(), SessionEnd> {
         self.lines(sql).map(|_| ())

@@ -31,6 +31,7 @@ pub(super) const APPLICATION_NAME: &str = "backup-manager";
 #[derive(Debug)]
 pub(super) struct Reached {
     pub session: Session,
+    pub psql: Tool,
     /// Every usable `pg_dump`.
     pub dump_tools: Vec<Tool>,
     pub version: Version,
@@ -99,6 +100,7 @@ impl Reaching {
         let encoding = session.speak_as_stored().map_err(|end| self.failed(end))?;
         Ok(Reached {
             session,
+            psql,
             dump_tools,
             version: version_of(&number),
             server: format!("{} {version}", Family::Postgres),
@@ -134,6 +136,23 @@ impl Reaching {
             Some(service) => service.tell(command),
             None => command,
         }
+    }
+
+    /// The command of a tool, connected to another database of the same server.
+    pub(super) fn command_in(&self, program: &Path, database: &str) -> ToolCommand {
+        self.command(program).variable("PGDATABASE", Secret::new(database.to_owned()))
+    }
+
+    /// A session in another database of the same server, fit to read everything there.
+    pub(super) fn open_in(&self, psql: &Tool, database: &str) -> Result<Session, Error> {
+        let command = self.command_in(&psql.path, database);
+        let opened = Session::open(&command, &self.launcher, self.settings.stall, &self.interrupt);
+        let prepared = opened.and_then(|mut session| {
+            prepare(&mut session)?;
+            session.speak_as_stored()?;
+            Ok(session)
+        });
+        prepared.map_err(|end| self.failed(end))
     }
 
     fn open(&self, psql: &Tool, place: &Place) -> Result<Session, Error> {

@@ -23,8 +23,6 @@ use crate::prisma_local::{folder, migrations};
 use crate::process::{ToolCommand, ToolEnd};
 use crate::tools::{Family, Tool, Wanted, choose};
 
-/// Where Prisma keeps its tables unless the URL names a schema.
-const DEFAULT_SCHEMA: &str = "public";
 /// `pg_dump` compresses with zstd since this version.
 const ZSTD_SINCE: u32 = 16;
 /// The highest level of gzip that `pg_dump` takes, and the one that it is given unless another is asked for.
@@ -81,10 +79,7 @@ pub(super) fn dump(
     run: &Run,
 ) -> Result<Dumped, Error> {
     let tool = fitting_tool(reached)?;
-    let place = MigrationsTable {
-        schema: reaching.database.schema().unwrap_or(DEFAULT_SCHEMA).to_owned(),
-        table: order.migrations_table.clone(),
-    };
+    let place = MigrationsTable::of(reaching, &order.migrations_table);
     // Before the snapshot: the session may end with the dump.
     let mut tools = BTreeMap::from([tool.recorded(PG_DUMP.spoken)]);
     let Destination { file, path, globals, .. } = destination;
@@ -129,7 +124,7 @@ pub(super) fn dump(
 }
 
 /// How long somebody else's exclusive lock is waited for: the tool gives up before it counts as hung.
-fn lock_wait(settings: &ToolSettings) -> Duration {
+pub(super) fn lock_wait(settings: &ToolSettings) -> Duration {
     settings.stall * 4 / 5
 }
 

@@ -12,7 +12,7 @@ use crate::prisma_local::{Artifact, folder, reading};
 use crate::process::{Launcher, OutputEnd, Stdin, ToolCommand, ToolOutput};
 use crate::tools::{ToolName, find_all, newest};
 
-const PG_RESTORE: ToolName =
+pub(super) const PG_RESTORE: ToolName =
     ToolName { programs: &["pg_restore"], spoken: "pg_restore", client: ClientPackage::Postgres };
 /// What `pg_restore` says of an archive that only a newer one can read.
 const TOO_NEW: [&str; 2] = ["unsupported version", "does not support compression"];

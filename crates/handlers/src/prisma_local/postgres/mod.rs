@@ -12,6 +12,7 @@ mod examine;
 mod globals;
 mod inspect;
 mod reserve;
+mod scratch;
 mod script;
 mod service_file;
 mod session;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, Run,
-    ServerDatabase, ToolSettings,
+    ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -124,6 +125,19 @@ impl Database for PostgresDatabase {
         self.0
             .work(move |Connected { reaching, reached }| {
                 dump::dump(reaching, reached, &order, destination, &run)
+            })
+            .await
+    }
+
+    async fn restore_scratch(
+        &mut self,
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error> {
+        let run = run.clone();
+        self.0
+            .work(move |Connected { reaching, reached }| {
+                scratch::restore(reaching, reached, &order, &run)
             })
             .await
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use backup_core::{Error, Migrations};
 use backup_protocol::RowCounts;
 
+use super::connect::Reaching;
 use super::inspect::tables_query;
 use super::script::TableName;
 use super::session::{Session, SessionEnd, identifier, literal};
@@ -20,6 +21,8 @@ const LEDGER_COLUMNS: [&str; 3] = ["id", "space", "migration_name"];
 /// many again.
 const MOST_LOCKED: u32 = 1_500;
 
+/// Where Prisma keeps its tables unless the URL names a schema.
+const DEFAULT_SCHEMA: &str = "public";
 /// The SQLSTATE of a lock that was waited for in vain.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
@@ -49,6 +52,14 @@ pub(super) struct ExpectedTable {
 pub(super) struct MigrationsTable {
     pub schema: String,
     pub table: String,
+}
+
+impl MigrationsTable {
+    /// In the schema that the URL names, where Prisma looks too.
+    pub(super) fn of(reaching: &Reaching, table: &str) -> Self {
+        let schema = reaching.database.schema().unwrap_or(DEFAULT_SCHEMA).to_owned();
+        Self { schema, table: table.to_owned() }
+    }
 }
 
 /// Begins the transaction that everything is read in. It takes no lock that a reader or a writer feels, and

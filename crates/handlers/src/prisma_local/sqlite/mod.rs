@@ -9,7 +9,9 @@ mod connection;
 mod contents;
 mod dump;
 mod examine;
+mod scratch;
 mod snapshot;
+mod statements;
 #[expect(
     clippy::indexing_slicing,
     clippy::float_cmp,
@@ -23,7 +25,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseFacts, Depth, Destination,
-    DumpOrder, Dumped, Error, Examination, Run, SqliteDatabase, ToolSettings,
+    DumpOrder, Dumped, Error, Examination, Run, ScratchOrder, ScratchRestored, SqliteDatabase,
+    ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -105,6 +108,15 @@ impl Database for SqliteFile {
         let (database, settings) = (self.database.clone(), self.settings.clone());
         let run = run.clone();
         blocking(move || dump::dump(&database, &order, &settings, destination, &run)).await
+    }
+
+    async fn restore_scratch(
+        &mut self,
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error> {
+        let (threads, run) = (self.settings.threads, run.clone());
+        blocking(move || scratch::restore(&order, threads, &run)).await
     }
 }
 

@@ -1,0 +1,291 @@
+//! Restoring into a scratch database of the same server, which is gone afterwards.
+//!
+//! A scratch database is known by its name and by its comment, which says of which database it is. While it is
+//! used, the session that made it holds an advisory lock; one whose lock is free was left by a run that died.
+
+use std::time::{Duration, Instant};
+
+use backup_core::{Error, Interrupt, Run, RunId, ScratchOrder, ScratchRestored};
+use backup_protocol::{Format, RowCounts};
+
+use super::connect::{Reached, Reaching};
+use super::dump::lock_wait;
+use super::examine::PG_RESTORE;
+use super::session::{Session, SessionEnd, identifier, literal, plain_words};
+use super::snapshot::{self, MigrationsTable};
+use crate::prisma_local::loading::LoadTool;
+use crate::tools::{Version, find_all, newest};
+
+/// How the name of every scratch database begins; a run's id follows.
+const PREFIX: &str = "backup_manager_scratch_";
+/// How its comment begins; the live database's number follows.
+const MARK: &str = "scratch database of backup-manager beside database ";
+/// The first half of the key of the lock on a scratch database: `scrt` in ASCII.
+const LOCK_KEY: u32 = 0x7363_7274;
+/// How long the end of the sessions in a scratch database is waited for.
+const DROP_PATIENCE: Duration = Duration::from_secs(10);
+const DROP_POLL: Duration = Duration::from_millis(100);
+/// `DROP DATABASE` ends the sessions in it since this version.
+const FORCE_SINCE: u32 = 13;
+/// The SQLSTATE of a missing right.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// Restores a backup into a scratch database, counts what is in it, and drops it.
+pub(super) fn restore(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    order: &ScratchOrder,
+    run: &Run,
+) -> Result<ScratchRestored, Error> {
+    if reached.is_standby {
+        return Err(Error::UnsupportedDatabase {
+            what: "a standby can hold no scratch database".to_owned(),
+        });
+    }
+    let failed = |end| reaching.failed(end);
+    let session = &mut reached.session;
+    let version = reached.version;
+    let mut warnings = sweep(session, version).map_err(failed)?;
+    let name = format!("{PREFIX}{}", run.id);
+    create(session, version, &name).map_err(failed)??;
+    let restored = mark(session, &name)
+        .map_err(failed)
+        .and_then(|()| load_and_count(reaching, reached, &name, order, run));
+    // Also where the run was interrupted: nothing of it is left on a server.
+    reached.session.listen_to(&Interrupt::default());
+    let dropped = drop_database(&mut reached.session, version, &name);
+    let left = match dropped {
+        Ok(words) => words,
+        Err(_) => Some("the connection was lost".to_owned()),
+    };
+    warnings.extend(left.map(|words| {
+        format!(
+            "The scratch database {name} is still there ({words}); the next verification by restoring removes it"
+        )
+    }));
+    restored.map(|restored| ScratchRestored { warnings, ..restored })
+}
+
+/// Makes it as the live one is: with its encoding and its rules for comparing texts.
+fn create(
+    session: &mut Session,
+    version: Version,
+    name: &str,
+) -> Result<Result<(), Error>, SessionEnd> {
+    take_lock(session, name)?;
+    let provider = match version.major {
+        ..15 => "''",
+        15 => {
+            "CASE datlocprovider WHEN 'i' THEN pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', daticulocale) ELSE '' END"
+        }
+        16 => {
+            "CASE datlocprovider WHEN 'i' THEN pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', daticulocale) \
+               || coalesce(pg_catalog.format(' ICU_RULES %L', nullif(daticurules, '')), '') ELSE '' END"
+        }
+        17.. => {
+            "CASE datlocprovider WHEN 'i' THEN pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', datlocale) \
+               || coalesce(pg_catalog.format(' ICU_RULES %L', nullif(daticurules, '')), '') \
+               WHEN 'b' THEN pg_catalog.format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', datlocale) ELSE '' END"
+        }
+    };
+    let [statement] = session.row(&format!(
+        "SELECT pg_catalog.format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', \
+         {}, pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype) || {provider} \
+         FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
+        literal(name)
+    ))?;
+    let Some([state, sentence]) = session.refusal(&statement)? else { return Ok(Ok(())) };
+    if state != INSUFFICIENT_PRIVILEGE {
+        let detail = "the scratch database could not be made".to_owned();
+        return Ok(Err(Error::RestoreFailed { detail, words: Some(sentence) }));
+    }
+    let [user] = session.row("SELECT current_user::text")?;
+    Ok(Err(Error::PermissionDenied {
+        missing: vec!["no CREATEDB, which a scratch database needs".to_owned()],
+        grants: vec![format!("ALTER ROLE {} CREATEDB", identifier(&user))],
+        words: Some(sentence),
+    }))
+}
+
+fn mark(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
+    let [own] = session.row(
+        "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
+    )?;
+    session.run(&format!(
+        "COMMENT ON DATABASE {} IS {}",
+        identifier(name),
+        literal(&format!("{MARK}{own}"))
+    ))
+}
+
+fn load_and_count(
+    reaching: &Reaching,
+    reached: &Reached,
+    name: &str,
+    order: &ScratchOrder,
+    run: &Run,
+) -> Result<ScratchRestored, Error> {
+    let begun = Instant::now();
+    load(reaching, reached, name, order, run)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let mut session = reaching.open_in(&reached.psql, name)?;
+    let failed = |end| reaching.failed(end);
+    leave_subscriptions(&mut session).map_err(failed)?;
+    let place = MigrationsTable::of(reaching, &order.migrations_table);
+    let wait = lock_wait(&reaching.settings);
+    let snapshot = snapshot::begin(&mut session, &place, false, wait).map_err(failed)?;
+    let unknown = |table: &snapshot::ExpectedTable| (table.name.recorded(), None);
+    let mut row_counts: RowCounts = snapshot.tables.iter().map(unknown).collect();
+    let time = reaching.settings.row_counting;
+    snapshot::count_rows(&mut session, &snapshot.tables, time, &mut row_counts).map_err(failed)?;
+    Ok(ScratchRestored {
+        row_counts,
+        migrations: snapshot.migrations,
+        seconds,
+        warnings: Vec::new(),
+    })
+}
+
+/// Without a single error.
+fn load(
+    reaching: &Reaching,
+    reached: &Reached,
+    name: &str,
+    order: &ScratchOrder,
+    run: &Run,
+) -> Result<(), Error> {
+    let settings = &reaching.settings;
+    let tool =
+        |name| LoadTool { name, launcher: &reaching.launcher, threads: settings.threads, run };
+    let loaded = if order.form.format == Format::Sql {
+        let command = reaching.command_in(&reached.psql.path, name).arguments([
+            "--no-psqlrc",
+            "--no-password",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--output=/dev/null",
+        ]);
+        tool("psql")
+            .feed(&command, &[(order.artifact.clone(), order.form.compression)], |input| input)
+    } else {
+        let tools = find_all(PG_RESTORE, settings, &reaching.launcher, &run.interrupt)?;
+        let command = reaching
+            .command_in(&newest(tools)?.path, name)
+            .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
+            .arguments([format!("--jobs={}", settings.threads), format!("--dbname={name}")])
+            .argument("--")
+            .argument(&order.artifact);
+        tool(PG_RESTORE.spoken).perform(&command)
+    };
+    loaded.map_err(|error| match error {
+        Error::RestoreFailed { detail, words } => {
+            Error::RestoreFailed { detail, words: words.map(|words| plain_words(&words)) }
+        }
+        other => other,
+    })
+}
+
+/// A database with subscriptions cannot be dropped, and what they replicate from keeps its slots: they were
+/// restored without connecting.
+fn leave_subscriptions(session: &mut Session) -> Result<(), SessionEnd> {
+    let [readable] = session.row(
+        "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_subscription', 'SELECT')::text",
+    )?;
+    if readable != "true" {
+        // Only who may read them can have restored them.
+        return Ok(());
+    }
+    let names: Vec<[String; 1]> = session.query(
+        "SELECT subname FROM pg_catalog.pg_subscription WHERE subdbid = \
+         (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+    )?;
+    for [name] in names {
+        let name = identifier(&name);
+        session.run(&format!(
+            "ALTER SUBSCRIPTION {name} DISABLE; ALTER SUBSCRIPTION {name} SET (slot_name = NONE); \
+             DROP SUBSCRIPTION {name}"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Drops it; the server's words where that fails.
+fn drop_database(
+    session: &mut Session,
+    version: Version,
+    name: &str,
+) -> Result<Option<String>, SessionEnd> {
+    let force = if version.major >= FORCE_SINCE { " WITH (FORCE)" } else { "" };
+    let deadline = Instant::now() + DROP_PATIENCE;
+    loop {
+        let refused =
+            session.refusal(&format!("DROP DATABASE IF EXISTS {}{force}", identifier(name)))?;
+        match refused {
+            None => {
+                release_lock(session, name)?;
+                return Ok(None);
+            }
+            Some([_, sentence]) if Instant::now() >= deadline => return Ok(Some(sentence)),
+            Some(_) => std::thread::sleep(DROP_POLL),
+        }
+    }
+}
+
+/// Drops the scratch databases that runs on this database left behind when they died.
+fn sweep(session: &mut Session, version: Version) -> Result<Vec<String>, SessionEnd> {
+    let left: Vec<[String; 1]> = session.query(&format!(
+        "SELECT d.datname FROM pg_catalog.pg_database d \
+         JOIN pg_catalog.pg_database own ON own.datname = pg_catalog.current_database() \
+         JOIN pg_catalog.pg_shdescription s ON s.objoid = d.oid \
+         AND s.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass \
+         WHERE pg_catalog.left(d.datname::text, {}) = {} AND s.description = {} || own.oid::text",
+        PREFIX.len(),
+        literal(PREFIX),
+        literal(MARK)
+    ))?;
+    let mut warnings = Vec::new();
+    for [name] in left.into_iter().filter(|[name]| is_scratch_name(name)) {
+        let [free] =
+            session.row(&format!("SELECT pg_catalog.pg_try_advisory_lock{}", lock(&name)))?;
+        if free != "t" {
+            continue;
+        }
+        if let Some(words) = drop_database(session, version, &name)? {
+            warnings.push(format!("The scratch database {name} could not be dropped: {words}"));
+            release_lock(session, &name)?;
+        }
+    }
+    Ok(warnings)
+}
+
+fn is_scratch_name(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|run| {
+        run.len() == RunId::LENGTH && run.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// The key of a scratch database's lock, as arguments.
+fn lock(name: &str) -> String {
+    format!("({LOCK_KEY}, pg_catalog.hashtext({}))", literal(name))
+}
+
+fn take_lock(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
+    session.run(&format!("SELECT pg_catalog.pg_advisory_lock{}", lock(name)))
+}
+
+fn release_lock(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
+    session.run(&format!("SELECT pg_catalog.pg_advisory_unlock{}", lock(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_our_own_are_swept() {
+        assert!(is_scratch_name(&format!("{PREFIX}{}", "0a".repeat(RunId::LENGTH / 2))));
+        assert!(!is_scratch_name(PREFIX));
+        assert!(!is_scratch_name("backup_manager_scratch_of_mine"));
+        assert!(!is_scratch_name("shop"));
+    }
+}

@@ -1,0 +1,63 @@
+//! New backups that are proven before they are answered for.
+
+use backup_tests::Project;
+use backup_tests::servers::PostgresServer;
+use serde_json::{Value, json};
+
+use crate::{project, record};
+
+fn request(more: &Value) -> Value {
+    let mut parameters = json!({"environment": "dev"});
+    parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"operation": "create-backup", "parameters": parameters})
+}
+
+#[test]
+fn a_new_backup_is_proven_where_that_is_asked_for() {
+    let project = Project::bookshop();
+    let result = project.succeed(&request(&json!({"verify": "restore", "compression": true})));
+    assert_eq!(result["verification"]["level"], "rows_equal", "{result:#}");
+    assert_eq!(result["restored"]["rows_compared"], result["row_totals"]["rows"], "{result:#}");
+    let id = result["backup_id"].as_str().unwrap();
+    assert_eq!(record(&project, id)["verification"]["level"], "rows_equal");
+    let result = project.succeed(&request(&json!({})));
+    assert_eq!(result["verification"]["level"], "plausible_size", "{result:#}");
+    assert!(result["restored"].is_null(), "{result:#}");
+}
+
+#[test]
+fn an_environment_can_ask_for_it() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("asked for");
+    server.sql(&database, "CREATE TABLE items (id integer); INSERT INTO items VALUES (1), (2)");
+    let project = project(server.url(&database));
+    project.configure(|configuration| {
+        configuration["environments"]["dev"]["verify"] = "restore".into();
+    });
+    let result = project.succeed(&request(&json!({"format": "custom"})));
+    assert_eq!(result["verification"]["level"], "rows_equal", "{result:#}");
+    let result = project.succeed(&request(&json!({"verify": "full"})));
+    assert_eq!(result["verification"]["level"], "plausible_size", "{result:#}");
+}
+
+#[test]
+fn a_new_backup_that_cannot_be_proven_here_is_recorded_and_the_answer_an_error() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("unproven");
+    // Who may read everything and make databases may still not give a table to another role.
+    server.sql(&database, "CREATE TABLE items (id integer)");
+    server.create_role("owner of little", "secret", "");
+    server.sql(&database, "ALTER TABLE items OWNER TO \"owner of little\"");
+    server.create_role("reader of all", "secret", "CREATEDB");
+    server.sql(&database, "GRANT pg_read_all_data TO \"reader of all\"");
+    let project = project(server.address(&database).user("reader of all", "secret"));
+    let failed = project.fail(&request(&json!({"verify": "restore"})), "restore_failed");
+    assert!(
+        failed["error"].as_str().unwrap().contains("is recorded, but not proven"),
+        "{failed:#}"
+    );
+    let records = project.catalogue()["backups"].as_array().unwrap().clone();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["status"], "valid");
+    assert_eq!(records[0]["verification"]["level"], "plausible_size");
+}

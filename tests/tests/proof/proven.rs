@@ -1,0 +1,125 @@
+//! What is whole comes back, and is told so.
+
+use backup_tests::Project;
+use backup_tests::servers::{Dialect, MariadbServer, PostgresServer, many_tables};
+use serde_json::{Value, json};
+
+use crate::{made, project, proven, record};
+
+const COMPRESSIONS: [fn() -> Value; 3] = [|| json!(false), || json!(true), || json!("zstd")];
+
+/// The names of the scratch databases on a server.
+fn scratch_databases(names: &str) -> Vec<&str> {
+    names.split_whitespace().filter(|name| name.starts_with("backup_manager_scratch_")).collect()
+}
+
+fn assert_none_on_postgres(server: &PostgresServer, beside: &str) {
+    // Other tests use the same server: what is beside this database alone counts.
+    let question = format!(
+        "SELECT count(*) FROM pg_database d JOIN pg_shdescription s ON s.objoid = d.oid \
+         WHERE s.description LIKE '%beside database ' || \
+         (SELECT oid FROM pg_database WHERE datname = '{beside}')"
+    );
+    assert_eq!(server.value("postgres", &question), "0");
+}
+
+#[test]
+fn a_rich_postgres_database_is_proven_in_every_form() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("proven");
+    server.load_rich(&database);
+    let project = project(server.url(&database));
+    for format in ["sql", "custom", "directory"] {
+        for compression in COMPRESSIONS {
+            let id = made(&project, format, &compression());
+            let result = proven(&project, &id);
+            assert!(result["restored"]["tables_compared"].as_u64().unwrap() > 10, "{result:#}");
+            let record = record(&project, &id);
+            assert_eq!(record["verification"]["level"], "rows_equal");
+            assert_eq!(record["restore_seconds"], result["restored"]["restore_seconds"]);
+        }
+    }
+    assert_none_on_postgres(server, &database);
+}
+
+#[test]
+fn a_rich_mariadb_database_is_proven_in_every_form_of_text() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("proven");
+    server.load_rich(&database);
+    let project = project(server.url(&database));
+    for compression in COMPRESSIONS {
+        let id = made(&project, "sql", &compression());
+        let result = proven(&project, &id);
+        assert!(result["restored"]["tables_compared"].as_u64().unwrap() > 10, "{result:#}");
+    }
+    assert_eq!(
+        scratch_databases(&server.value(
+            "",
+            "SELECT group_concat(schema_name SEPARATOR ' ') FROM information_schema.schemata"
+        )),
+        [""; 0]
+    );
+}
+
+#[test]
+fn folders_of_mydumper_are_proven() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("folders");
+    server.sql(&database, &many_tables(Dialect::Mysql, 40));
+    server.sql(
+        &database,
+        "CREATE TABLE seen (id int PRIMARY KEY, words text); INSERT INTO seen VALUES (1, 'a\\'b;\\n'), (2, NULL); \
+         CREATE VIEW some AS SELECT id FROM seen; CREATE PROCEDURE p() SELECT ';'; \
+         CREATE TRIGGER g BEFORE INSERT ON seen FOR EACH ROW SET NEW.id = NEW.id + 1",
+    );
+    let project = project(server.url(&database));
+    for compression in [json!(false), json!(true)] {
+        let id = made(&project, "directory", &compression);
+        let result = proven(&project, &id);
+        assert_eq!(result["restored"]["tables_compared"], 41, "{result:#}");
+    }
+}
+
+#[test]
+fn events_do_not_fire_where_a_backup_is_proven() {
+    let server = MariadbServer::start_own(&backup_tests::servers::MariadbOptions::default());
+    server.create_database("ticking");
+    server.sql("ticking", "CREATE TABLE ticks (id int AUTO_INCREMENT PRIMARY KEY, at datetime)");
+    server.sql(
+        "ticking",
+        "CREATE EVENT tick ON SCHEDULE EVERY 1 SECOND DO INSERT INTO ticks (at) VALUES (now())",
+    );
+    let project = project(server.url("ticking"));
+    for format in ["sql", "directory"] {
+        let id = made(&project, format, &json!(false));
+        // Whatever were created in the scratch database would fire at once.
+        server.sql("", "SET GLOBAL event_scheduler = ON");
+        let log = "SET GLOBAL log_output = 'TABLE', general_log = ON";
+        server.sql("", log);
+        proven(&project, &id);
+        server.sql("", "SET GLOBAL event_scheduler = OFF, GLOBAL general_log = OFF");
+        let created = "SELECT count(*) FROM mysql.general_log WHERE argument LIKE '%EVENT%tick%ON SCHEDULE%' AND argument NOT LIKE '%general_log%'";
+        assert_eq!(server.value("", created), "0", "{format}");
+    }
+}
+
+#[test]
+fn sqlite_files_are_proven_in_every_form() {
+    let project = Project::bookshop();
+    project.database("dev").execute_batch(
+        "CREATE TABLE odd (\"a;b\" TEXT); INSERT INTO odd VALUES ('it''s; -- '), (x'00ff'), (NULL); \
+         CREATE TRIGGER t AFTER INSERT ON odd BEGIN UPDATE odd SET \"a;b\" = 'END;' WHERE 0; SELECT CASE WHEN 1 THEN 2 END; END; \
+         CREATE VIRTUAL TABLE words USING fts5(text); INSERT INTO words VALUES ('some words'); \
+         CREATE VIEW v AS SELECT 1;",
+    ).unwrap();
+    for format in ["custom", "sql"] {
+        for compression in COMPRESSIONS {
+            let id = made(&project, format, &compression());
+            let result = proven(&project, &id);
+            assert!(result["restored"]["rows_compared"].as_u64().unwrap() > 3, "{result:#}");
+        }
+    }
+    let left = project.files().into_iter().filter(|name| name.contains("examined"));
+    assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+}
