@@ -82,7 +82,11 @@ impl Schemas {
 
 /// The name that the schemas of a skill's operation begin with.
 fn stem(skill: Option<&str>, operation: &str) -> String {
-    let operation = if operation == "backup" { "create-backup" } else { operation };
+    let operation = match operation {
+        "backup" => "create-backup",
+        "restore" => "restore-backup",
+        other => other,
+    };
     match skill {
         // rebuild-catalogue is the backup manager's alone, whoever is asked for it.
         Some(skill) if skill != "backup-manager" && operation != "rebuild-catalogue" => {

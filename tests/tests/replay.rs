@@ -26,6 +26,11 @@ fn delete_backup_answers_as_recorded() {
 }
 
 #[test]
+fn restore_backup_answers_as_recorded() {
+    replay("restore-backup");
+}
+
+#[test]
 fn rebuild_catalogue_answers_as_recorded() {
     replay("rebuild-catalogue");
 }

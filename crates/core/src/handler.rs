@@ -223,6 +223,22 @@ pub struct ScratchRestored {
     pub warnings: Vec<String>,
 }
 
+/// What a database holds at one instant.
+#[derive(Clone, Debug, Default)]
+pub struct LiveState {
+    /// The rows of every table; unknown where they cannot be counted.
+    pub row_counts: RowCounts,
+    /// The migrations' state.
+    pub migrations: Migrations,
+}
+
+fn not_restorable() -> Error {
+    Error::UnsupportedDatabase {
+        what: "this version brings backups back only into SQLite databases; use the engine's own tools for others"
+            .to_owned(),
+    }
+}
+
 /// One way of making backups.
 #[async_trait]
 pub trait Handler: Send + Sync {
@@ -305,4 +321,26 @@ pub trait Database: Send {
         order: ScratchOrder,
         run: &Run,
     ) -> Result<ScratchRestored, Error>;
+
+    /// What the database holds now, for the plan of a restore; none where there is no database.
+    ///
+    /// # Errors
+    /// It cannot be read, or its engine is none that this version restores into.
+    async fn state(
+        &mut self,
+        _migrations_table: &str,
+        _run: &Run,
+    ) -> Result<Option<LiveState>, Error> {
+        Err(not_restorable())
+    }
+
+    /// Puts what [`restore_scratch`](Self::restore_scratch) restored in the place of what the database holds, whole or
+    /// not at all, whatever ends this program meanwhile. Connections of others stay valid. Says where the old content
+    /// was put, where it was none that the engine can read.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    async fn replace(&mut self, _scratch: &Path, _run: &Run) -> Result<Option<PathBuf>, Error> {
+        Err(not_restorable())
+    }
 }

@@ -65,6 +65,8 @@ pub enum Step {
     VerifyingIntegrity,
     /// It is restored into a scratch database.
     RestoringScratch,
+    /// What was restored there takes the place of the live database.
+    ReplacingDatabase,
     /// Manifest and catalogue are being written.
     RecordingMetadata,
 }

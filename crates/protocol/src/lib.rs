@@ -28,16 +28,16 @@ pub use parameters::{
     DeleteBackupParameters, DescribeParameters, Format, HandlerCreateParameters,
     HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
     HandlerVerifyParameters, ListBackupsParameters, ListStatus, RebuildCatalogueParameters,
-    SortOrder, VerifyBackupParameters, VerifyLevel,
+    RestoreBackupParameters, SortOrder, VerifyBackupParameters, VerifyLevel,
 };
 pub use reading::{Rejected, RequestFault, read_request};
 pub use request::{Command, IncomingRequest, Request, RequestId};
 pub use results::{
     BackupFile, BackupSummary, CreateBackupPlan, CreateBackupResult, CreateBackupResultOrPlan,
     DeleteBackupResult, Evidence, HandlerCreateResult, HandlerDeleteResult, HandlerListResult,
-    HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary,
-    RebuildCatalogueResult, RestoreProof, ResultOrFacts, RowCounts, RowTotals, VerificationResult,
-    VerificationSummary, VerifyBackupResult, whole_seconds,
+    HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary, MigrationsCompared,
+    RebuildCatalogueResult, RestoreBackupResult, RestoreProof, ResultOrFacts, RowCounts, RowTotals,
+    RowsCompared, VerificationResult, VerificationSummary, VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};
 

@@ -63,6 +63,8 @@ pub enum Operation {
     VerifyBackup,
     /// Remove a backup.
     DeleteBackup,
+    /// Bring a backup back.
+    RestoreBackup,
     /// Build the catalogue anew from the manifests and notes.
     RebuildCatalogue,
     /// Tell what this program is and takes.
@@ -71,11 +73,12 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order `describe` lists them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CreateBackup,
         Self::ListBackups,
         Self::VerifyBackup,
         Self::DeleteBackup,
+        Self::RestoreBackup,
         Self::RebuildCatalogue,
         Self::Describe,
     ];
@@ -96,6 +99,7 @@ impl Operation {
             Self::ListBackups => "list-backups",
             Self::VerifyBackup => "verify-backup",
             Self::DeleteBackup => "delete-backup",
+            Self::RestoreBackup => "restore-backup",
             Self::RebuildCatalogue => "rebuild-catalogue",
             Self::Describe => "describe",
         }
@@ -105,6 +109,7 @@ impl Operation {
     pub const fn aliases(self) -> &'static [&'static str] {
         match self {
             Self::CreateBackup => &["backup"],
+            Self::RestoreBackup => &["restore"],
             _ => &[],
         }
     }
@@ -116,6 +121,9 @@ impl Operation {
             Self::ListBackups => "List the recorded backups, newest first",
             Self::VerifyBackup => "Examine a backup again and record what was found",
             Self::DeleteBackup => "Remove a backup: artifact, manifest, notes and record",
+            Self::RestoreBackup => {
+                "Bring a backup back into an environment's database, after a safety backup"
+            }
             Self::RebuildCatalogue => "Build backups.json anew from the manifests and notes",
             Self::Describe => "Tell versions, skills, operations, handlers and limits",
         }

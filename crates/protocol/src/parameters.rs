@@ -332,6 +332,48 @@ pub struct VerifyBackupParameters {
     pub working_directory: Option<String>,
 }
 
+/// Bring a backup back into an environment's database. One of `backup_id`, `latest` and `to_migration` says which.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreBackupParameters {
+    /// The environment whose database is written to.
+    pub environment: String,
+    /// The backup's id; it may be of another environment. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub backup_id: Option<String>,
+    /// The same as `backup_id`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+    /// The newest verified backup of `source_environment`. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub latest: Option<bool>,
+    /// The newest verified backup of `source_environment` whose last migration is this one. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to_migration: Option<String>,
+    /// Where `latest` and `to_migration` look. Default: `environment`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source_environment: Option<String>,
+    /// Do all checks and answer with the plan; change nothing. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dry_run: Option<bool>,
+    /// The token of the `confirmation_required` answer to the same request. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub confirm: Option<Confirmation>,
+    /// Take no safety backup of what is replaced; refused in protected environments. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub skip_safety_backup: Option<bool>,
+    /// How many seconds to wait for another run on the same database, from 0 to 86400. Default: 30.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(range(max = 86_400))]
+    pub wait_seconds: Option<u32>,
+    /// JSON event lines on stderr in place of messages for people. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub progress: Option<bool>,
+    /// The project's folder. Default: `CLAUDE_DB_CWD`, else the current directory.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub working_directory: Option<String>,
+}
+
 /// Remove a backup: artifact, manifest, notes and record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ use crate::parameters::{
     CreateBackupParameters, DeleteBackupParameters, DescribeParameters, HandlerCreateParameters,
     HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
     HandlerVerifyParameters, ListBackupsParameters, RebuildCatalogueParameters,
-    VerifyBackupParameters,
+    RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::{
     Command, IncomingRequest, MAX_LINE_BYTES, Operation, OperationName, Request, RequestId, Skill,
@@ -216,6 +216,9 @@ fn read_command(
         }
         (Skill::BackupManager, Operation::DeleteBackup) => {
             read::<DeleteBackupParameters>(place).map(Command::DeleteBackup)
+        }
+        (_, Operation::RestoreBackup) => {
+            read::<RestoreBackupParameters>(place).map(Command::RestoreBackup)
         }
         (_, Operation::RebuildCatalogue) => {
             read::<RebuildCatalogueParameters>(place).map(Command::RebuildCatalogue)

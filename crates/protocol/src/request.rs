@@ -8,7 +8,7 @@ use crate::parameters::{
     CreateBackupParameters, DeleteBackupParameters, DescribeParameters, HandlerCreateParameters,
     HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
     HandlerVerifyParameters, ListBackupsParameters, RebuildCatalogueParameters,
-    VerifyBackupParameters,
+    RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::{MAX_REQUEST_ID_CHARACTERS, OperationName, Skill};
 
@@ -101,6 +101,8 @@ pub enum Command {
     VerifyBackup(VerifyBackupParameters),
     /// Remove a backup.
     DeleteBackup(DeleteBackupParameters),
+    /// Bring a backup back.
+    RestoreBackup(RestoreBackupParameters),
     /// Build the catalogue anew.
     RebuildCatalogue(RebuildCatalogueParameters),
     /// Tell what this program is.
@@ -125,6 +127,7 @@ impl Command {
             Self::ListBackups(parameters) => parameters.environment.as_deref(),
             Self::VerifyBackup(parameters) => parameters.environment.as_deref(),
             Self::DeleteBackup(parameters) => parameters.environment.as_deref(),
+            Self::RestoreBackup(parameters) => Some(&parameters.environment),
             Self::HandlerCreate(parameters) => Some(&parameters.environment),
             Self::HandlerList(parameters) => parameters.environment.as_deref(),
             Self::HandlerVerify(parameters) => parameters.environment.as_deref(),
@@ -140,6 +143,7 @@ impl Command {
             Self::ListBackups(parameters) => parameters.working_directory.as_deref(),
             Self::VerifyBackup(parameters) => parameters.working_directory.as_deref(),
             Self::DeleteBackup(parameters) => parameters.working_directory.as_deref(),
+            Self::RestoreBackup(parameters) => parameters.working_directory.as_deref(),
             Self::RebuildCatalogue(parameters) => parameters.working_directory.as_deref(),
             Self::Describe(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerCreate(parameters) => parameters.working_directory.as_deref(),
@@ -155,6 +159,7 @@ impl Command {
         match self {
             Self::CreateBackup(parameters) => parameters.progress.unwrap_or_default(),
             Self::VerifyBackup(parameters) => parameters.progress.unwrap_or_default(),
+            Self::RestoreBackup(parameters) => parameters.progress.unwrap_or_default(),
             _ => false,
         }
     }

@@ -8,12 +8,12 @@ use crate::parameters::{
     CreateBackupParameters, DeleteBackupParameters, DescribeParameters, HandlerCreateParameters,
     HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
     HandlerVerifyParameters, ListBackupsParameters, RebuildCatalogueParameters,
-    VerifyBackupParameters,
+    RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::results::{
     CreateBackupResultOrPlan, DeleteBackupResult, HandlerCreateResult, HandlerDeleteResult,
     HandlerListResult, HandlerVerifyResult, ListBackupsResult, RebuildCatalogueResult,
-    ResultOrFacts, VerifyBackupResult,
+    RestoreBackupResult, ResultOrFacts, VerifyBackupResult,
 };
 use crate::{DescribeResult, Envelope, Event, Operation, Request, Skill};
 
@@ -31,6 +31,7 @@ pub fn request_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::ListBackups) => of_request::<ListBackupsParameters>(),
         (Skill::BackupManager, Operation::VerifyBackup) => of_request::<VerifyBackupParameters>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_request::<DeleteBackupParameters>(),
+        (_, Operation::RestoreBackup) => of_request::<RestoreBackupParameters>(),
         (_, Operation::RebuildCatalogue) => of_request::<RebuildCatalogueParameters>(),
         (Skill::BackupManager, Operation::Describe) => of_request::<DescribeParameters>(),
         (_, Operation::CreateBackup) => of_request::<HandlerCreateParameters>(),
@@ -83,6 +84,7 @@ pub fn answer_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::ListBackups) => of_answer::<ListBackupsResult>(),
         (Skill::BackupManager, Operation::VerifyBackup) => of_answer::<VerifyBackupResult>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_answer::<DeleteBackupResult>(),
+        (_, Operation::RestoreBackup) => of_answer::<RestoreBackupResult>(),
         (_, Operation::RebuildCatalogue) => of_answer::<RebuildCatalogueResult>(),
         (_, Operation::Describe) => of_answer::<DescribeResult>(),
         (_, Operation::CreateBackup) => of_answer::<HandlerCreateResult>(),

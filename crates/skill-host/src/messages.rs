@@ -39,6 +39,7 @@ pub(crate) fn step(step: &Step) -> String {
         Step::CreatingThroughHandler(handler) => format!("✓ Creating backup via {handler} handler"),
         Step::FileCreated { size } => format!("✓ Backup file created: {}", human(*size)),
         Step::VerifyingIntegrity => "✓ Verifying backup integrity".to_owned(),
+        Step::ReplacingDatabase => "✓ Replacing the database".to_owned(),
         Step::RestoringScratch => "✓ Restoring into a scratch database".to_owned(),
         Step::RecordingMetadata => "✓ Recording metadata".to_owned(),
     }

@@ -9,6 +9,7 @@ mod find;
 mod list;
 mod proof;
 mod rebuild;
+mod restore;
 mod session;
 mod store;
 mod verify;
@@ -140,6 +141,10 @@ async fn dispatch(
         Command::ListBackups(parameters) => list::list(host, parameters, session),
         Command::VerifyBackup(parameters) => verify::verify(host, parameters, session, run).await,
         Command::DeleteBackup(parameters) => delete::delete(host, parameters, session, run).await,
+        Command::RestoreBackup(parameters) => {
+            // Its state is that of a whole create as well.
+            Box::pin(restore::restore(host, parameters, session, run)).await
+        }
         Command::RebuildCatalogue(parameters) => {
             rebuild::rebuild(host, parameters, session, run).await
         }

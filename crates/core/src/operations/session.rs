@@ -119,6 +119,17 @@ impl Session {
         project.database(&host.surroundings, environment, variable, &mut self.redactor)
     }
 
+    /// Finds the database of an environment that is to be restored.
+    pub(super) fn resolve_database_to_restore(
+        &mut self,
+        host: &Host<'_>,
+        project: &Project,
+        environment: &EnvironmentSettings<'_>,
+    ) -> Result<ResolvedDatabase, Error> {
+        self.variable = environment.url_variable().ok().map(str::to_owned);
+        project.database_to_restore(&host.surroundings, environment, &mut self.redactor)
+    }
+
     /// Refuses words that would put a secret into file names and records.
     pub(super) fn refuse_secrets<'a>(
         &self,

@@ -96,6 +96,21 @@ async fn settle(
     graded.map_err(|failure| Error::VerificationFailed(Box::new(failure)))
 }
 
+/// Examines a backup before it is brought back, and notes what is wrong with it.
+pub(super) async fn examine_again(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    found: &Found,
+    run: &Run,
+) -> Result<(), Error> {
+    check_reachable(store, found)?;
+    let graded = examine_and_grade(host, store.project, found, VerifyLevel::Full, run).await?;
+    if graded.is_err() {
+        settle(store, found, graded, None, (host.clock)(), run).await?;
+    }
+    Ok(())
+}
+
 /// Proves a backup that was just made, and notes the verdict.
 pub(super) async fn prove_new(
     host: &Host<'_>,

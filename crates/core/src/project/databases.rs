@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::prisma::{PrismaProject, sqlite_file};
+use super::prisma::{MissingFile, PrismaProject, sqlite_file};
 use super::{Project, Surroundings, dotenv};
 use crate::configuration::{EnvironmentSettings, HandlerChoice};
 use crate::database::{
@@ -37,6 +37,30 @@ impl Project {
         variable: Option<&str>,
         redactor: &mut Redactor,
     ) -> Result<ResolvedDatabase, Error> {
+        self.find(surroundings, environment, variable, MissingFile::IsAnError, redactor)
+    }
+
+    /// Finds the database of an environment that is to be restored: its file may be missing.
+    ///
+    /// # Errors
+    /// The variable is not set, or leads to nothing that can be restored.
+    pub fn database_to_restore(
+        &self,
+        surroundings: &Surroundings<'_>,
+        environment: &EnvironmentSettings<'_>,
+        redactor: &mut Redactor,
+    ) -> Result<ResolvedDatabase, Error> {
+        self.find(surroundings, environment, None, MissingFile::IsToBeMade, redactor)
+    }
+
+    fn find(
+        &self,
+        surroundings: &Surroundings<'_>,
+        environment: &EnvironmentSettings<'_>,
+        variable: Option<&str>,
+        missing: MissingFile,
+        redactor: &mut Redactor,
+    ) -> Result<ResolvedDatabase, Error> {
         let variable = match variable {
             Some(variable) => variable,
             None => environment.url_variable()?,
@@ -46,6 +70,7 @@ impl Project {
             surroundings,
             environment,
             variable,
+            missing,
             prisma: PrismaProject::read(&self.root),
             redactor,
             warnings: Vec::new(),
@@ -77,6 +102,7 @@ struct Search<'a> {
     surroundings: &'a Surroundings<'a>,
     environment: &'a EnvironmentSettings<'a>,
     variable: &'a str,
+    missing: MissingFile,
     prisma: PrismaProject,
     redactor: &'a mut Redactor,
     warnings: Vec<String>,
@@ -97,7 +123,8 @@ impl Search<'_> {
         match parsed {
             ParsedUrl::Sqlite { path, .. } => {
                 let root = &self.project.root;
-                let path = sqlite_file(root, &self.prisma.folders, &path, self.variable)?;
+                let folders = &self.prisma.folders;
+                let path = sqlite_file(root, folders, &path, self.variable, self.missing)?;
                 Ok(DatabaseTarget::Sqlite(SqliteDatabase { path }))
             }
             ParsedUrl::Server(own) => self.server(own, &url),

@@ -21,7 +21,7 @@ use crate::backup_id::{BackupId, expires_at};
 use crate::error::{ConfirmationRequest, Error};
 use crate::handler::{Database, DatabaseFacts, DumpOrder};
 use crate::host::Host;
-use crate::locks;
+use crate::locks::{self, DatabaseLock};
 use crate::progress::{Completion, Step};
 use crate::records::Record;
 use crate::run::Run;
@@ -43,6 +43,17 @@ pub(super) async fn create(
     session: &mut Session,
     run: &Run,
 ) -> Result<Done, Error> {
+    create_under(host, parameters, None, session, run).await
+}
+
+/// Makes a backup of a database whose lock the caller holds.
+pub(super) async fn create_under(
+    host: &Host<'_>,
+    parameters: &CreateBackupParameters,
+    held: Option<&DatabaseLock>,
+    session: &mut Session,
+    run: &Run,
+) -> Result<Done, Error> {
     order::check(parameters)?;
     let project = session.open_project(host)?;
     run.step(Step::ConfigurationLoaded);
@@ -61,7 +72,11 @@ pub(super) async fn create(
         return replay(&store, &order.folder, made);
     }
     let waiting = Instant::now();
-    let lock = locks::database_lock(&order.target.machine_identity(), patience, run).await?;
+    let identity = order.target.machine_identity();
+    let lock = match held {
+        Some(_) => None,
+        None => Some(locks::database_lock(&identity, patience, run).await?),
+    };
     let handler = host.handler_for(&order.target);
     let mut database = handler.connect(&order.target, &order.settings, run).await?;
     database.reserve(patience.saturating_sub(waiting.elapsed()), run).await?;

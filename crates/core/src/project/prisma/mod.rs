@@ -15,7 +15,7 @@ use serde_json::Value;
 use configuration::PrismaConfiguration;
 use files::ProjectFiles;
 
-pub(super) use sqlite::sqlite_file;
+pub(super) use sqlite::{MissingFile, sqlite_file};
 
 /// The files that hold a configuration, without their extensions, in the order in which they are looked
 /// for; the last is version 8's before it took the common name.

@@ -9,12 +9,22 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
+/// Whether a file that is not there is an error, or the place where one is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::project) enum MissingFile {
+    /// There is nothing to read.
+    IsAnError,
+    /// A restore makes it, where its folder is there and only one place is meant.
+    IsToBeMade,
+}
+
 /// The database's file, absolute and with links resolved.
 pub(in crate::project) fn sqlite_file(
     root: &Path,
     folders: &[PathBuf],
     spelled: &str,
     variable: &str,
+    missing: MissingFile,
 ) -> Result<PathBuf, Error> {
     let decoded = percent_encoding::percent_decode_str(spelled).decode_utf8_lossy().into_owned();
     let spellings = BTreeSet::from([spelled.to_owned(), decoded]);
@@ -40,6 +50,13 @@ pub(in crate::project) fn sqlite_file(
                 shown(other)
             ),
         }),
+        (None, _) if missing == MissingFile::IsToBeMade => {
+            only_place(&candidates).ok_or_else(|| Error::ConfigInvalid {
+                path: root.join(".env"),
+                place: variable.to_owned(),
+                detail: "names a file that does not exist, and no folder or more than one where it could be made; use an absolute path".to_owned(),
+            })
+        }
         (None, _) => {
             let looked: BTreeSet<String> = candidates.iter().map(|path| shown(path)).collect();
             let looked: Vec<String> = looked.into_iter().collect();
@@ -49,6 +66,18 @@ pub(in crate::project) fn sqlite_file(
             })
         }
     }
+}
+
+/// The one place where the file can be made; none where there are several, or something else is there.
+fn only_place(candidates: &[PathBuf]) -> Option<PathBuf> {
+    let places: BTreeSet<PathBuf> = candidates
+        .iter()
+        .filter(|path| !path.exists())
+        .filter_map(|path| Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?)))
+        .collect();
+    let mut places = places.into_iter();
+    let place = places.next()?;
+    places.next().is_none().then_some(place)
 }
 
 #[cfg(test)]
@@ -72,7 +101,7 @@ mod tests {
         fn find(&self, spelled: &str) -> Result<String, Error> {
             let root = self.0.path().canonicalize().unwrap();
             let folders = PrismaProject::read(&root).folders;
-            sqlite_file(&root, &folders, spelled, "DEV_URL")
+            sqlite_file(&root, &folders, spelled, "DEV_URL", MissingFile::IsAnError)
                 .map(|path| path.strip_prefix(&root).unwrap().display().to_string())
         }
     }
@@ -102,6 +131,21 @@ mod tests {
         let tree = Tree::with(&["prisma/schema.prisma", "prisma/my data.db"]);
         assert_eq!(tree.find("./my%20data.db").unwrap(), "prisma/my data.db");
         assert_eq!(tree.find("./my data.db").unwrap(), "prisma/my data.db");
+    }
+
+    #[test]
+    fn a_missing_file_has_a_place_only_where_one_is_meant() {
+        let place = |tree: &Tree, spelled: &str| {
+            let root = tree.0.path().canonicalize().unwrap();
+            let folders = PrismaProject::read(&root).folders;
+            let found = sqlite_file(&root, &folders, spelled, "DEV_URL", MissingFile::IsToBeMade);
+            found.map(|path| path.strip_prefix(&root).unwrap().display().to_string())
+        };
+        let tree = Tree::with(&["prisma/schema.prisma"]);
+        assert_eq!(place(&tree, "./dev.db").unwrap(), "prisma/dev.db");
+        assert!(place(&tree, "./nowhere/dev.db").is_err());
+        let tree = Tree::with(&["prisma/schema.prisma", "prisma.config.ts"]);
+        assert!(place(&tree, "./dev.db").is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod connection;
 mod contents;
 mod dump;
 mod examine;
+mod replace;
 mod scratch;
 mod snapshot;
 mod statements;
@@ -20,13 +21,14 @@ mod statements;
 )]
 mod text_dump;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseFacts, Depth, Destination,
-    DumpOrder, Dumped, Error, Examination, Run, ScratchOrder, ScratchRestored, SqliteDatabase,
-    ToolSettings,
+    DumpOrder, Dumped, Error, Examination, LiveState, Run, ScratchOrder, ScratchRestored,
+    SqliteDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -117,6 +119,21 @@ impl Database for SqliteFile {
     ) -> Result<ScratchRestored, Error> {
         let (threads, run) = (self.settings.threads, run.clone());
         blocking(move || scratch::restore(&order, threads, &run)).await
+    }
+
+    async fn state(
+        &mut self,
+        migrations_table: &str,
+        run: &Run,
+    ) -> Result<Option<LiveState>, Error> {
+        let (path, table, run) =
+            (self.database.path.clone(), migrations_table.to_owned(), run.clone());
+        blocking(move || replace::state(&path, &table, &run)).await
+    }
+
+    async fn replace(&mut self, scratch: &Path, run: &Run) -> Result<Option<PathBuf>, Error> {
+        let (live, scratch, run) = (self.database.path.clone(), scratch.to_path_buf(), run.clone());
+        blocking(move || replace::replace(&live, &scratch, &run)).await
     }
 }
 

@@ -1,0 +1,296 @@
+//! `restore-backup`: find → examine again → plan → confirmation → safety backup → scratch database, compared
+//! there → the target looked at once more → swap → check. Until the swap nothing of the live database is touched.
+
+mod plan;
+mod selection;
+
+use std::time::Duration;
+
+use backup_protocol::{
+    Confirmation, ConfirmationPlan, CreateBackupParameters, RestoreBackupParameters,
+    RestoreBackupResult,
+};
+use serde_json::json;
+
+use super::Done;
+use super::create;
+use super::find::Found;
+use super::session::{Session, check_range};
+use super::store::Store;
+use super::verify;
+use crate::confirmation::{Bound, Confirmations};
+use crate::database::DatabaseTarget;
+use crate::error::{ConfirmationRequest, Error};
+use crate::handler::{Database, LiveState, ScratchOrder};
+use crate::host::Host;
+use crate::locks::{self, DatabaseLock};
+use crate::progress::Step;
+use crate::records::{Manifest, RecordStatus};
+use crate::run::Run;
+use crate::size;
+use crate::storage::EnvironmentFolder;
+use crate::verification;
+
+use plan::Differences;
+
+/// The reason of the backup of what is replaced.
+const SAFETY_REASON: &str = "pre-rollback safety backup";
+
+/// Everything that is known before anything is changed.
+struct Restore<'a> {
+    store: &'a Store<'a>,
+    parameters: &'a RestoreBackupParameters,
+    target: DatabaseTarget,
+    folder: EnvironmentFolder,
+    found: Found,
+    manifest: Manifest,
+    estimated_seconds: Option<f64>,
+    /// None where there is no database.
+    live: Option<LiveState>,
+    /// Why the live database could not be read, where it could not.
+    unreadable: Option<String>,
+    differences: Differences,
+}
+
+pub(super) async fn restore(
+    host: &Host<'_>,
+    parameters: &RestoreBackupParameters,
+    session: &mut Session,
+    run: &Run,
+) -> Result<Done, Error> {
+    check_range("wait_seconds", parameters.wait_seconds, 0..=86_400)?;
+    let project = session.open_project(host)?;
+    run.step(Step::ConfigurationLoaded);
+    let environment = project.environment(&parameters.environment)?;
+    run.step(Step::EnvironmentValidated(environment.name.to_string()));
+    let target = session.resolve_database_to_restore(host, &project, &environment)?.target;
+    let store = Store::of(&project)?;
+    store.catalogue.check_writable()?;
+    let skips = parameters.skip_safety_backup.unwrap_or_default();
+    if skips && project.configuration.is_protected(&environment.name) {
+        let detail = format!("is refused: {} is protected", environment.name);
+        return Err(Error::InvalidParameter { parameter: "skip_safety_backup", detail });
+    }
+    let found = selection::select(&store, parameters)?;
+    let (manifest, estimated_seconds) = restorable(&found, &target)?;
+    run.step(Step::VerifyingIntegrity);
+    verify::examine_again(host, &store, &found, run).await?;
+    let patience =
+        Duration::from_secs(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS).into());
+    let name = environment.name.as_str();
+    let settings = project.configuration.tool_settings(Some(name), &project.root, host.workers);
+    let lock = locks::database_lock(&target.machine_identity(), patience, run).await?;
+    let mut database = host.handler_for(&target).connect(&target, &settings, run).await?;
+    let table = project.configuration.migrations_table();
+    let (live, unreadable) = match database.state(table, run).await {
+        Ok(live) => (live, None),
+        // What cannot be read is what a restore is for.
+        Err(Error::ConnectionFailed { detail, .. }) => (None, Some(detail)),
+        Err(error) => return Err(error),
+    };
+    let differences = plan::compare(live.as_ref(), &manifest);
+    let folder = project.location()?.folder(&environment.name);
+    let restore = Restore {
+        store: &store,
+        parameters,
+        target,
+        folder,
+        found,
+        manifest,
+        estimated_seconds,
+        live,
+        unreadable,
+        differences,
+    };
+    if parameters.dry_run.unwrap_or_default() {
+        let needs_confirmation = restore.needs_confirmation();
+        let planned =
+            RestoreBackupResult { dry_run: true, needs_confirmation, ..restore.told(run) };
+        let message = format!("Restore planned for {}; nothing was changed", environment.name);
+        return Done::new(&planned, message);
+    }
+    restore.confirm(host, run)?;
+    restore.perform(host, &mut *database, &lock, session, run).await
+}
+
+/// Refuses what cannot be brought back into that database.
+fn restorable(found: &Found, target: &DatabaseTarget) -> Result<(Manifest, Option<f64>), Error> {
+    if found.standing.status == RecordStatus::Deleting {
+        return Err(Error::BackupNotFound { given: found.id.to_string() });
+    }
+    let Some(record) = &found.record else {
+        return Err(Error::UnsupportedDatabase {
+            what: "a record of the older shape does not say what a restore must bring back"
+                .to_owned(),
+        });
+    };
+    let engine = &record.manifest.database.engine;
+    if engine != target.engine() {
+        return Err(Error::UnsupportedDatabase {
+            what: format!("a backup of {engine} cannot be brought back into {}", target.engine()),
+        });
+    }
+    Ok((record.manifest.clone(), record.restore_seconds()))
+}
+
+impl Restore<'_> {
+    fn takes_safety_backup(&self) -> bool {
+        self.live.is_some() && !self.parameters.skip_safety_backup.unwrap_or_default()
+    }
+
+    fn needs_confirmation(&self) -> bool {
+        let configuration = &self.store.project.configuration;
+        configuration.is_protected(&self.folder.environment) || self.live.is_none()
+    }
+
+    /// Goes on where no yes is needed or the right one was sent, which it uses up.
+    fn confirm(&self, host: &Host<'_>, run: &Run) -> Result<(), Error> {
+        if !self.needs_confirmation() {
+            return Ok(());
+        }
+        let store = self.store;
+        let now = (host.clock)();
+        let tokens = Confirmations::open(&store.project.state_folder(), &run.id)?;
+        let migrations = self.live.as_ref().map(|live| live.migrations.migrations_list.join("\n"));
+        let bound = Bound::to([
+            "restore-backup".to_owned(),
+            store.project.identity(),
+            self.folder.environment.to_string(),
+            self.target.machine_identity(),
+            migrations.unwrap_or_else(|| "no database".to_owned()),
+            self.found.id.to_string(),
+            self.manifest.artifact.sha256.clone(),
+            format!("safety backup: {}", self.takes_safety_backup()),
+        ]);
+        if let Some(Confirmation::Token(token)) = &self.parameters.confirm {
+            let token = tokens.check(token, &bound, now)?;
+            return tokens.use_up(&token, now);
+        }
+        let seconds = store.project.configuration.approval_seconds();
+        let token = tokens.issue(&bound, now, seconds)?;
+        Err(Error::ConfirmationRequired(Box::new(ConfirmationRequest {
+            plan: self.confirmation_plan(),
+            token: Some(token),
+            last_good_backup: false,
+        })))
+    }
+
+    fn confirmation_plan(&self) -> ConfirmationPlan {
+        let environment = &self.folder.environment;
+        let source = self.found.folder.environment.as_str();
+        let mut consequences = plan::consequences(
+            &self.differences,
+            environment.as_str(),
+            source,
+            self.live.is_some(),
+            self.takes_safety_backup(),
+        );
+        consequences
+            .extend(self.unreadable.iter().map(|words| format!("It cannot be read: {words}")));
+        ConfirmationPlan {
+            action: format!("Replace the database of {environment} by backup {}", self.found.id),
+            backup_id: Some(self.found.id.to_string()),
+            size_bytes: self.found.size,
+            size_human: size::human(self.found.size),
+            consequences,
+        }
+    }
+
+    async fn perform(
+        self,
+        host: &Host<'_>,
+        database: &mut dyn Database,
+        lock: &DatabaseLock,
+        session: &mut Session,
+        run: &Run,
+    ) -> Result<Done, Error> {
+        let mut result = self.told(run);
+        if self.takes_safety_backup() {
+            let safety = CreateBackupParameters {
+                environment: self.folder.environment.to_string(),
+                reason: Some(SAFETY_REASON.to_owned()),
+                working_directory: self.parameters.working_directory.clone(),
+                ..CreateBackupParameters::default()
+            };
+            let made = create::create_under(host, &safety, Some(lock), session, run).await?;
+            let id = made.result.get("backup_id").and_then(|id| id.as_str()).map(str::to_owned);
+            result.undo_request = id.as_ref().map(|id| self.undo_request(id));
+            result.safety_backup_id = id;
+        }
+        let raw_bytes = self.manifest.artifact.raw_size_bytes;
+        let scratch = verify::scratch_beside(&self.found.artifact, raw_bytes, run)?;
+        let form = self.found.form().ok_or_else(|| Error::internal("a recorded form"))?.form;
+        let table = self.store.project.configuration.migrations_table();
+        let order = ScratchOrder {
+            artifact: self.found.artifact.clone(),
+            form,
+            migrations_table: table.to_owned(),
+            file: Some(scratch.path().to_path_buf()),
+        };
+        run.step(Step::RestoringScratch);
+        let restored = database.restore_scratch(order, run).await?;
+        verification::grade_restored(&self.found.artifact, &self.manifest, &restored)
+            .map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
+        self.check_target(host, session)?;
+        run.interrupt.check()?;
+        run.step(Step::ReplacingDatabase);
+        let aside = database.replace(scratch.path(), run).await?;
+        result.warnings.extend(
+            aside.map(|path| {
+                format!("What was there is kept as {}", self.store.project.shown(&path))
+            }),
+        );
+        let state = database.state(table, &run.committed()).await?;
+        let migrations = state.map(|state| state.migrations.migrations_list);
+        if migrations.as_ref() != Some(&self.manifest.migrations.migrations_list) {
+            return Err(Error::RestoreFailed {
+                detail: "the migrations after it are not those of the backup".to_owned(),
+                words: None,
+            });
+        }
+        result.duration_seconds = run.seconds();
+        let environment = &self.folder.environment;
+        Done::new(&result, format!("Backup restored into {environment}: {}", self.found.id))
+    }
+
+    /// The variable may have come to name another database while the safety backup was made.
+    fn check_target(&self, host: &Host<'_>, session: &mut Session) -> Result<(), Error> {
+        let project = self.store.project;
+        let environment = project.environment(self.folder.environment.as_str())?;
+        let now = session.resolve_database_to_restore(host, project, &environment)?.target;
+        if now == self.target {
+            return Ok(());
+        }
+        Err(Error::RestoreFailed {
+            detail: format!("{} names another database than before", environment.url_variable()?),
+            words: None,
+        })
+    }
+
+    fn undo_request(&self, safety_backup: &str) -> serde_json::Value {
+        json!({"operation": "restore-backup", "parameters": {
+            "environment": self.folder.environment.as_str(), "backup_id": safety_backup
+        }})
+    }
+
+    fn told(&self, run: &Run) -> RestoreBackupResult {
+        let project = self.store.project;
+        RestoreBackupResult {
+            backup_id: self.found.id.to_string(),
+            source_environment: self.found.folder.environment.to_string(),
+            created_at: self.manifest.created_at,
+            file_path: project.shown(&self.found.artifact),
+            size_bytes: self.found.size,
+            migrations: self.differences.migrations.clone(),
+            rows: self.differences.rows.clone(),
+            more_tables: self.differences.more_tables,
+            safety_backup_id: None,
+            undo_request: None,
+            estimated_seconds: self.estimated_seconds,
+            dry_run: false,
+            needs_confirmation: false,
+            duration_seconds: run.seconds(),
+            warnings: self.unreadable.iter().cloned().collect(),
+        }
+    }
+}
