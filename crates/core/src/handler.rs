@@ -234,7 +234,7 @@ pub struct LiveState {
 
 fn not_restorable() -> Error {
     Error::UnsupportedDatabase {
-        what: "this version brings backups back only into SQLite databases; use the engine's own tools for others"
+        what: "this version brings no backup back into MySQL or MariaDB; use their own tools"
             .to_owned(),
     }
 }
@@ -334,13 +334,29 @@ pub trait Database: Send {
         Err(not_restorable())
     }
 
-    /// Puts what [`restore_scratch`](Self::restore_scratch) restored in the place of what the database holds, whole or
-    /// not at all, whatever ends this program meanwhile. Connections of others stay valid. Says where the old content
-    /// was put, where it was none that the engine can read.
+    /// Restores a backup as [`restore_scratch`](Self::restore_scratch) does, and leaves it beside this database.
+    ///
+    /// # Errors
+    /// It does not load; what is left of it goes with [`discard_beside`](Self::discard_beside).
+    async fn restore_beside(
+        &mut self,
+        _order: ScratchOrder,
+        _run: &Run,
+    ) -> Result<ScratchRestored, Error> {
+        Err(not_restorable())
+    }
+
+    /// Removes what was restored beside this database; a warning where that fails.
+    async fn discard_beside(&mut self) -> Option<String> {
+        None
+    }
+
+    /// Puts what was restored beside it in the place of what the database holds, whole or not at all, whatever ends
+    /// this program meanwhile. Says where the old content is, where the engine leaves it.
     ///
     /// # Errors
     /// Nothing was changed.
-    async fn replace(&mut self, _scratch: &Path, _run: &Run) -> Result<Option<PathBuf>, Error> {
+    async fn replace(&mut self, _run: &Run) -> Result<Option<String>, Error> {
         Err(not_restorable())
     }
 }

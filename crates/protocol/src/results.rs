@@ -310,6 +310,8 @@ pub struct RestoreBackupResult {
     /// The request that brings that back; with `safety_backup_id`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undo_request: Option<Value>,
+    /// What was replaced, where the engine keeps it under another name; null where it does not.
+    pub replaced: Option<String>,
     /// How long bringing it back took the last time, in seconds; null where it was never tried.
     pub estimated_seconds: Option<f64>,
     /// True for a plan: nothing was changed.

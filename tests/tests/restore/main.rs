@@ -5,6 +5,7 @@
 mod asked;
 mod killed;
 mod live;
+mod postgres;
 mod refused;
 mod round_trips;
 

@@ -1,6 +1,8 @@
 //! The strongest proof of a backup: it is restored into a scratch database, and what is in it is compared with
 //! what was recorded.
 
+use std::path::Path;
+
 use backup_protocol::RestoreProof;
 
 use super::find::Found;
@@ -14,6 +16,7 @@ use crate::project::Project;
 use crate::records::Manifest;
 use crate::run::Run;
 use crate::size;
+use crate::storage::PartialFile;
 use crate::verification::{self, Restored};
 
 /// What restoring it came to.
@@ -55,11 +58,7 @@ pub(super) async fn prove(
     let form = found.form().ok_or_else(|| Error::UnsupportedDatabase {
         what: "this version does not know this artifact's format".to_owned(),
     })?;
-    let file = if database.target.engine() == "sqlite" {
-        Some(scratch_beside(&found.artifact, manifest.artifact.raw_size_bytes, run)?)
-    } else {
-        None
-    };
+    let file = scratch_file(&found.artifact, manifest, run)?;
     let settings = project.configuration.tool_settings(
         Some(found.folder.environment.as_str()),
         &project.root,
@@ -84,6 +83,18 @@ pub(super) async fn prove(
     };
     let graded = verification::grade_restored(&found.artifact, manifest, &restored);
     Ok(graded.map(|grade| Proof { restored: grade, told, warnings: restored.warnings }))
+}
+
+/// A scratch file beside the artifact, where the engine's databases are files.
+pub(super) fn scratch_file(
+    artifact: &Path,
+    manifest: &Manifest,
+    run: &Run,
+) -> Result<Option<PartialFile>, Error> {
+    if manifest.database.engine != "sqlite" {
+        return Ok(None);
+    }
+    scratch_beside(artifact, manifest.artifact.raw_size_bytes, run).map(Some)
 }
 
 /// A scratch database takes as much room at the server as the live one.

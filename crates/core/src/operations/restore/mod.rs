@@ -4,6 +4,7 @@
 mod plan;
 mod selection;
 
+use std::path::Path;
 use std::time::Duration;
 
 use backup_protocol::{
@@ -15,6 +16,7 @@ use serde_json::json;
 use super::Done;
 use super::create;
 use super::find::Found;
+use super::proof;
 use super::session::{Session, check_range};
 use super::store::Store;
 use super::verify;
@@ -217,29 +219,28 @@ impl Restore<'_> {
             result.undo_request = id.as_ref().map(|id| self.undo_request(id));
             result.safety_backup_id = id;
         }
-        let raw_bytes = self.manifest.artifact.raw_size_bytes;
-        let scratch = verify::scratch_beside(&self.found.artifact, raw_bytes, run)?;
+        // Only now: the safety backup took the server's lock for itself.
+        let patience = self.parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS);
+        database.reserve(Duration::from_secs(patience.into()), run).await?;
+        let file = proof::scratch_file(&self.found.artifact, &self.manifest, run)?;
         let form = self.found.form().ok_or_else(|| Error::internal("a recorded form"))?.form;
         let table = self.store.project.configuration.migrations_table();
         let order = ScratchOrder {
             artifact: self.found.artifact.clone(),
             form,
             migrations_table: table.to_owned(),
-            file: Some(scratch.path().to_path_buf()),
+            file: file.as_ref().map(|file| file.path().to_path_buf()),
         };
         run.step(Step::RestoringScratch);
-        let restored = database.restore_scratch(order, run).await?;
-        verification::grade_restored(&self.found.artifact, &self.manifest, &restored)
-            .map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
-        self.check_target(host, session)?;
-        run.interrupt.check()?;
-        run.step(Step::ReplacingDatabase);
-        let aside = database.replace(scratch.path(), run).await?;
-        result.warnings.extend(
-            aside.map(|path| {
-                format!("What was there is kept as {}", self.store.project.shown(&path))
-            }),
-        );
+        let swapped = self.swap(host, database, order, session, run).await;
+        let left = database.discard_beside().await;
+        // A database's name, or a file's path.
+        let aside = swapped?.map(|place| self.store.project.shown(Path::new(&place)));
+        result.warnings.extend(left);
+        result
+            .warnings
+            .extend(aside.as_ref().map(|place| format!("What was there is kept as {place}")));
+        result.replaced = aside;
         let state = database.state(table, &run.committed()).await?;
         let migrations = state.map(|state| state.migrations.migrations_list);
         if migrations.as_ref() != Some(&self.manifest.migrations.migrations_list) {
@@ -251,6 +252,24 @@ impl Restore<'_> {
         result.duration_seconds = run.seconds();
         let environment = &self.folder.environment;
         Done::new(&result, format!("Backup restored into {environment}: {}", self.found.id))
+    }
+
+    /// Restores beside the live database, compares, and swaps. Says where what was there is kept.
+    async fn swap(
+        &self,
+        host: &Host<'_>,
+        database: &mut dyn Database,
+        order: ScratchOrder,
+        session: &mut Session,
+        run: &Run,
+    ) -> Result<Option<String>, Error> {
+        let restored = database.restore_beside(order, run).await?;
+        verification::grade_restored(&self.found.artifact, &self.manifest, &restored)
+            .map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
+        self.check_target(host, session)?;
+        run.interrupt.check()?;
+        run.step(Step::ReplacingDatabase);
+        database.replace(run).await
     }
 
     /// The variable may have come to name another database while the safety backup was made.
@@ -286,6 +305,7 @@ impl Restore<'_> {
             more_tables: self.differences.more_tables,
             safety_backup_id: None,
             undo_request: None,
+            replaced: None,
             estimated_seconds: self.estimated_seconds,
             dry_run: false,
             needs_confirmation: false,

@@ -6,11 +6,13 @@
 //! | `custom` | `pg_dump`'s archive in one file | `pg_dump`'s |
 //! | `directory` | `pg_dump`'s archive in a folder, dumped by several jobs | `pg_dump`'s |
 
+mod carry_over;
 mod connect;
 mod dump;
 mod examine;
 mod globals;
 mod inspect;
+mod replace;
 mod reserve;
 mod scratch;
 mod script;
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backup_core::{
-    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, Run,
+    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveState, Run,
     ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
@@ -58,6 +60,8 @@ pub(super) struct PostgresDatabase(Lent<Connected>);
 struct Connected {
     reaching: Reaching,
     reached: Reached,
+    /// The scratch database that was restored beside it and is still there.
+    beside: Option<String>,
 }
 
 impl PostgresDatabase {
@@ -71,7 +75,7 @@ impl PostgresDatabase {
         let reaching = Reaching::new(database, settings, launcher, &run.interrupt)?;
         let connected = blocking(move || {
             let reached = reaching.reach()?;
-            Ok(Connected { reaching, reached })
+            Ok(Connected { reaching, reached, beside: None })
         })
         .await?;
         Ok(Self(Lent::new(connected)))
@@ -83,7 +87,7 @@ impl Database for PostgresDatabase {
     async fn reserve(&mut self, patience: Duration, run: &Run) -> Result<(), Error> {
         let (id, interrupt) = (run.id.clone(), run.interrupt.clone());
         self.0
-            .work(move |Connected { reaching, reached }| {
+            .work(move |Connected { reaching, reached, .. }| {
                 reserve::reserve(&mut reached.session, patience, &id, &interrupt)
                     .map_err(|end| reaching.failed(end))?
                     .into_result()
@@ -93,7 +97,7 @@ impl Database for PostgresDatabase {
 
     async fn inspect(&mut self, _form: ArtifactForm, _run: &Run) -> Result<DatabaseFacts, Error> {
         self.0
-            .work(|Connected { reaching, reached }| {
+            .work(|Connected { reaching, reached, .. }| {
                 dump::fitting_tool(reached)?;
                 let session = &mut reached.session;
                 let failed = |end| reaching.failed(end);
@@ -123,7 +127,7 @@ impl Database for PostgresDatabase {
     ) -> Result<Dumped, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached }| {
+            .work(move |Connected { reaching, reached, .. }| {
                 dump::dump(reaching, reached, &order, destination, &run)
             })
             .await
@@ -136,8 +140,56 @@ impl Database for PostgresDatabase {
     ) -> Result<ScratchRestored, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached }| {
+            .work(move |Connected { reaching, reached, .. }| {
                 scratch::restore(reaching, reached, &order, &run)
+            })
+            .await
+    }
+
+    async fn restore_beside(
+        &mut self,
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error> {
+        let run = run.clone();
+        self.0
+            .work(move |Connected { reaching, reached, beside }| {
+                let (name, restored) = scratch::restore_beside(reaching, reached, &order, &run)?;
+                *beside = Some(name);
+                restored
+            })
+            .await
+    }
+
+    async fn discard_beside(&mut self) -> Option<String> {
+        let discarded = self.0.work(|Connected { reached, beside, .. }| {
+            Ok(beside.take().and_then(|name| scratch::discard(reached, &name)))
+        });
+        discarded.await.unwrap_or_else(|error| Some(error.to_string()))
+    }
+
+    async fn state(
+        &mut self,
+        migrations_table: &str,
+        _run: &Run,
+    ) -> Result<Option<LiveState>, Error> {
+        let table = migrations_table.to_owned();
+        self.0
+            .work(move |Connected { reaching, reached, .. }| {
+                replace::state(reaching, reached, &table).map(Some)
+            })
+            .await
+    }
+
+    async fn replace(&mut self, run: &Run) -> Result<Option<String>, Error> {
+        let stamp = run.now.format("%Y%m%d%H%M%S").to_string();
+        self.0
+            .work(move |Connected { reaching, reached, beside }| {
+                let lost = || Error::internal("nothing was restored beside it");
+                let scratch = beside.clone().ok_or_else(lost)?;
+                let old = replace::replace(reaching, reached, &scratch, &stamp)?;
+                *beside = None;
+                Ok(Some(old))
             })
             .await
     }

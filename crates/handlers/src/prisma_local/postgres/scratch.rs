@@ -37,6 +37,22 @@ pub(super) fn restore(
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
+    let (name, restored) = restore_beside(reaching, reached, order, run)?;
+    let left = discard(reached, &name);
+    restored.map(|restored| {
+        let warnings = restored.warnings.into_iter().chain(left).collect();
+        ScratchRestored { warnings, ..restored }
+    })
+}
+
+/// Restores a backup into a scratch database, counts what is in it, and leaves it, for [`discard`] or to take the live
+/// one's place. Its name comes also where it did not load.
+pub(super) fn restore_beside(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    order: &ScratchOrder,
+    run: &Run,
+) -> Result<(String, Result<ScratchRestored, Error>), Error> {
     if reached.is_standby {
         return Err(Error::UnsupportedDatabase {
             what: "a standby can hold no scratch database".to_owned(),
@@ -45,25 +61,27 @@ pub(super) fn restore(
     let failed = |end| reaching.failed(end);
     let session = &mut reached.session;
     let version = reached.version;
-    let mut warnings = sweep(session, version).map_err(failed)?;
+    let warnings = sweep(session, version).map_err(failed)?;
     let name = format!("{PREFIX}{}", run.id);
     create(session, version, &name).map_err(failed)??;
     let restored = mark(session, &name)
         .map_err(failed)
-        .and_then(|()| load_and_count(reaching, reached, &name, order, run));
+        .and_then(|()| load_and_count(reaching, reached, &name, order, run))
+        .map(|restored| ScratchRestored { warnings, ..restored });
+    Ok((name, restored))
+}
+
+/// Drops a scratch database; a warning where that fails.
+pub(super) fn discard(reached: &mut Reached, name: &str) -> Option<String> {
     // Also where the run was interrupted: nothing of it is left on a server.
     reached.session.listen_to(&Interrupt::default());
-    let dropped = drop_database(&mut reached.session, version, &name);
-    let left = match dropped {
-        Ok(words) => words,
-        Err(_) => Some("the connection was lost".to_owned()),
+    let words = match drop_database(&mut reached.session, reached.version, name) {
+        Ok(words) => words?,
+        Err(_) => "the connection was lost".to_owned(),
     };
-    warnings.extend(left.map(|words| {
-        format!(
-            "The scratch database {name} is still there ({words}); the next verification by restoring removes it"
-        )
-    }));
-    restored.map(|restored| ScratchRestored { warnings, ..restored })
+    Some(format!(
+        "The scratch database {name} is still there ({words}); the next verification by restoring removes it"
+    ))
 }
 
 /// Makes it as the live one is: with its encoding and its rules for comparing texts.

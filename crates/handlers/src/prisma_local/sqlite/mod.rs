@@ -21,7 +21,7 @@ mod statements;
 )]
 mod text_dump;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,11 +70,13 @@ fn needs_working_copy(form: ArtifactForm) -> bool {
 pub(super) struct SqliteFile {
     database: SqliteDatabase,
     settings: ToolSettings,
+    /// The file that a backup was restored into, which the caller owns.
+    beside: Option<PathBuf>,
 }
 
 impl SqliteFile {
     pub(super) fn new(database: &SqliteDatabase, settings: &ToolSettings) -> Self {
-        Self { database: database.clone(), settings: settings.clone() }
+        Self { database: database.clone(), settings: settings.clone(), beside: None }
     }
 }
 
@@ -131,9 +133,21 @@ impl Database for SqliteFile {
         blocking(move || replace::state(&path, &table, &run)).await
     }
 
-    async fn replace(&mut self, scratch: &Path, run: &Run) -> Result<Option<PathBuf>, Error> {
-        let (live, scratch, run) = (self.database.path.clone(), scratch.to_path_buf(), run.clone());
-        blocking(move || replace::replace(&live, &scratch, &run)).await
+    async fn restore_beside(
+        &mut self,
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error> {
+        self.beside.clone_from(&order.file);
+        self.restore_scratch(order, run).await
+    }
+
+    async fn replace(&mut self, run: &Run) -> Result<Option<String>, Error> {
+        let lost = || Error::internal("nothing was restored beside it");
+        let scratch = self.beside.clone().ok_or_else(lost)?;
+        let (live, run) = (self.database.path.clone(), run.clone());
+        let aside = blocking(move || replace::replace(&live, &scratch, &run)).await?;
+        Ok(aside.map(|path| path.display().to_string()))
     }
 }
 

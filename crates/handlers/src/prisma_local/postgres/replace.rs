@@ -1,0 +1,221 @@
+//! A scratch database takes the live one's place.
+//!
+//! Both get their new names in one transaction, from another database: a kill leaves both as they were or both as
+//! they shall be. The first rename's lock keeps newcomers out, and the server waits five seconds for the sessions that
+//! are there; a second connection ends them meanwhile. Clients see one error, and reconnect to the new one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use backup_core::{Error, Interrupt, LiveState};
+
+use super::carry_over;
+use super::connect::{Reached, Reaching};
+use super::dump::lock_wait;
+use super::session::{Session, SessionEnd, identifier, literal};
+use super::snapshot::{self, MigrationsTable};
+
+/// The databases from which others are renamed: the first that is not renamed itself.
+const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
+/// How often the sessions in the way are ended.
+const ENDING: Duration = Duration::from_millis(50);
+/// How long the swap is tried: each attempt waits five seconds for sessions to go.
+const SWAP_PATIENCE: Duration = Duration::from_secs(30);
+/// SQLSTATEs: somebody is connected; a lock was not to be had.
+const IN_USE: [&str; 2] = ["55006", "55P03"];
+/// The longest name of a database, in bytes.
+const LONGEST_NAME: usize = 63;
+
+/// What the live database holds, for a plan; what may not be replaced is refused.
+pub(super) fn state(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    migrations_table: &str,
+) -> Result<LiveState, Error> {
+    let failed = |end| reaching.failed(end);
+    if reached.is_standby {
+        return Err(Error::UnsupportedDatabase {
+            what: "a standby cannot be restored into; restore into its primary".to_owned(),
+        });
+    }
+    let session = &mut reached.session;
+    reaching.refuse_swap(session)?;
+    let place = MigrationsTable::of(reaching, migrations_table);
+    let wait = lock_wait(&reaching.settings);
+    let snapshot = snapshot::begin(session, &place, false, wait).map_err(failed)?;
+    let unknown = |table: &snapshot::ExpectedTable| (table.name.recorded(), None);
+    let mut row_counts = snapshot.tables.iter().map(unknown).collect();
+    let time = reaching.settings.row_counting;
+    snapshot::count_rows(session, &snapshot.tables, time, &mut row_counts).map_err(failed)?;
+    session.run("ROLLBACK").map_err(failed)?;
+    Ok(LiveState { row_counts, migrations: snapshot.migrations })
+}
+
+impl Reaching {
+    /// Refuses a database that a swap would break, and a user who may not swap.
+    pub(super) fn refuse_swap(&self, session: &mut Session) -> Result<(), Error> {
+        let failed = |end| self.failed(end);
+        let [prepared, slots, user, is_super, owns, creates, signals, supers] = session
+            .row(
+                "SELECT (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = d.datname)::text, \
+                 (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = d.datname)::text, \
+                 current_user::text, r.rolsuper::text, pg_catalog.pg_has_role(d.datdba, 'MEMBER')::text, \
+                 r.rolcreatedb::text, pg_catalog.pg_has_role('pg_signal_backend', 'MEMBER')::text, \
+                 (SELECT count(*) FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles s ON s.oid = a.usesysid \
+                  WHERE a.datname = d.datname AND s.rolsuper AND a.pid <> pg_catalog.pg_backend_pid())::text \
+                 FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
+                 WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user",
+            )
+            .map_err(failed)?;
+        if prepared != "0" || slots != "0" {
+            return Err(Error::UnsupportedDatabase {
+                what: format!(
+                    "the database has {prepared} prepared transactions and {slots} logical replication slots, which no restore brings back; end them first"
+                ),
+            });
+        }
+        if is_super == "true" {
+            return Ok(());
+        }
+        let user = identifier(&user);
+        let database = identifier(&self.database.connection.database);
+        let mut missing = Vec::new();
+        let mut grants = Vec::new();
+        if owns != "true" {
+            missing.push(format!("{user} does not own {database}"));
+            grants.push(format!("ALTER DATABASE {database} OWNER TO {user}"));
+        }
+        if creates != "true" {
+            missing.push("no CREATEDB, which renaming a database needs".to_owned());
+            grants.push(format!("ALTER ROLE {user} CREATEDB"));
+        }
+        if signals != "true" {
+            missing.push("no right to end the sessions of others".to_owned());
+            grants.push(format!("GRANT pg_signal_backend TO {user}"));
+        }
+        if supers != "0" {
+            missing.push(format!(
+                "{supers} superusers are connected, whose sessions only a superuser ends"
+            ));
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::PermissionDenied { missing, grants, words: None })
+    }
+}
+
+/// Gives the scratch database the live one's place. Says what the old one is called then.
+pub(super) fn replace(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    scratch: &str,
+    stamp: &str,
+) -> Result<String, Error> {
+    // What the server is told from here on it does, whatever this program hears meanwhile.
+    let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
+    reached.session.listen_to(&reaching.interrupt);
+    let failed = |end| reaching.failed(end);
+    let live = reaching.database.connection.database.clone();
+    reaching.refuse_swap(&mut reached.session)?;
+    let carried = carry_over::read(&mut reached.session, scratch).map_err(failed)?;
+    let maintenance = MAINTENANCE.into_iter().find(|name| *name != live).unwrap_or(MAINTENANCE[0]);
+    let mut session = reaching.open_in(&reached.psql, maintenance)?;
+    let mut other = reaching.open_in(&reached.psql, maintenance)?;
+    for statement in &carried.before {
+        if let Some([_, sentence]) = session.refusal(statement).map_err(failed)? {
+            return Err(Error::RestoreFailed {
+                detail: "what belongs to the database could not be carried over".to_owned(),
+                words: Some(format!("{sentence}: {statement}")),
+            });
+        }
+    }
+    let old = replaced_name(&live, stamp);
+    let renames = format!(
+        // One message to the server: psql sends what follows an escaped semicolon with it.
+        "BEGIN\\; ALTER DATABASE {live} RENAME TO {old}\\; ALTER DATABASE {scratch} RENAME TO {live}\\; \
+         COMMENT ON DATABASE {live} IS {comment}\\; COMMIT",
+        live = identifier(&live),
+        old = identifier(&old),
+        scratch = identifier(scratch),
+        comment = carried.comment
+    );
+    let swapped = swap(&mut session, &mut other, &live, &renames).map_err(failed);
+    // Our own session was in the way as well.
+    reached.session = reaching.open_in(&reached.psql, &live)?;
+    match swapped? {
+        None => Ok(old),
+        Some(words) => Err(Error::RestoreFailed {
+            detail: "the database could not be renamed; it is as it was".to_owned(),
+            words: Some(words),
+        }),
+    }
+}
+
+/// Renames both, while another session ends those that are in the way; the server's words where it refuses.
+fn swap(
+    session: &mut Session,
+    other: &mut Session,
+    live: &str,
+    renames: &str,
+) -> Result<Option<String>, SessionEnd> {
+    let done = AtomicBool::new(false);
+    let deadline = Instant::now() + SWAP_PATIENCE;
+    let ending = format!(
+        "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
+         JOIN pg_catalog.pg_roles theirs ON theirs.oid = a.usesysid \
+         JOIN pg_catalog.pg_roles own ON own.rolname = current_user \
+         WHERE a.datname = {} AND (own.rolsuper OR NOT theirs.rolsuper)",
+        literal(live)
+    );
+    std::thread::scope(|scope| {
+        let ended = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // Whom it may not end, the rename will tell.
+                other.refusal(&ending)?;
+                std::thread::sleep(ENDING);
+            }
+            Ok(())
+        });
+        let outcome = loop {
+            match session.refusal(renames) {
+                Ok(Some([state, sentence])) => {
+                    if let Err(end) = session.run("ROLLBACK") {
+                        break Err(end);
+                    }
+                    if !IN_USE.contains(&state.as_str()) || Instant::now() >= deadline {
+                        break Ok(Some(sentence));
+                    }
+                }
+                Ok(None) => break Ok(None),
+                Err(end) => break Err(end),
+            }
+        };
+        done.store(true, Ordering::Relaxed);
+        // That the helper's session broke matters only where the swap did.
+        let _: Result<Result<(), SessionEnd>, _> = ended.join();
+        outcome
+    })
+}
+
+/// The name of what was replaced, cut to the engine's limit.
+fn replaced_name(live: &str, stamp: &str) -> String {
+    let suffix = format!("_replaced_{stamp}");
+    let mut end = live.len().min(LONGEST_NAME - suffix.len());
+    while !live.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", live.get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_between_letters() {
+        assert_eq!(replaced_name("shop", "20250124140000"), "shop_replaced_20250124140000");
+        let long = replaced_name(&"ü".repeat(40), "20250124140000");
+        assert!(long.len() <= LONGEST_NAME && long.starts_with("üü"));
+    }
+}

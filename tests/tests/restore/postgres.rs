@@ -1,0 +1,230 @@
+//! PostgreSQL: a scratch database takes the live one's place, with everything that belongs to a database.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use backup_tests::Project;
+use backup_tests::live_host::{LiveHost, torture};
+use backup_tests::servers::{Dialect, PostgresOptions, PostgresServer, large_table};
+use serde_json::json;
+
+use crate::{made, restore};
+
+fn project(url: impl std::fmt::Display) -> Project {
+    Project::with_urls(&[("dev", url.to_string())])
+}
+
+/// Everything in a database, and everything that belongs to it.
+fn whole(server: &PostgresServer, database: &str) -> (String, BTreeMap<String, String>, String) {
+    let belongs = format!(
+        "SELECT concat_ws(' | ', pg_get_userbyid(datdba), datacl::text, datconnlimit, datcollate, datctype, \
+         pg_encoding_to_char(encoding), dattablespace, shobj_description(d.oid, 'pg_database'), \
+         (SELECT string_agg(coalesce(r.rolname, '') || ' ' || s.setconfig::text, ',' ORDER BY r.rolname) \
+          FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole WHERE s.setdatabase = d.oid)) \
+         FROM pg_database d WHERE datname = '{database}'"
+    );
+    (server.schema(database), server.content(database), server.value("postgres", &belongs))
+}
+
+/// Changes everything that a dump holds.
+fn change(server: &PostgresServer, database: &str) {
+    server.sql(
+        database,
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE changed (id integer); \
+         INSERT INTO changed SELECT generate_series(1, 5); \
+         SELECT lo_unlink(oid) FROM pg_largeobject_metadata;",
+    );
+}
+
+fn databases_beside(server: &PostgresServer, database: &str, middle: &str) -> String {
+    server.value(
+        "postgres",
+        &format!("SELECT count(*) FROM pg_database WHERE datname LIKE '{database}{middle}%'"),
+    )
+}
+
+#[test]
+fn a_rich_database_comes_back_with_all_that_belongs_to_it() {
+    let server = PostgresServer::shared();
+    for format in ["sql", "custom", "directory"] {
+        let database = server.new_database("owned");
+        server.load_rich(&database);
+        let (owner, app) = (format!("{database} owner"), format!("{database} app"));
+        server.create_role(&owner, "secret", "");
+        server.create_role(&app, "secret", "");
+        server.sql(
+            &database,
+            &format!(
+                "ALTER DATABASE \"{database}\" OWNER TO \"{owner}\"; \
+                 REVOKE ALL ON DATABASE \"{database}\" FROM PUBLIC; \
+                 GRANT CONNECT ON DATABASE \"{database}\" TO \"{app}\" WITH GRANT OPTION; \
+                 GRANT TEMPORARY ON DATABASE \"{database}\" TO \"{app}\"; \
+                 ALTER DATABASE \"{database}\" CONNECTION LIMIT 77; \
+                 ALTER DATABASE \"{database}\" SET search_path TO \"$user\", public, \"odd, one\"; \
+                 ALTER DATABASE \"{database}\" SET \"app.tenant\" TO 'it''s'; \
+                 ALTER ROLE \"{app}\" IN DATABASE \"{database}\" SET work_mem TO '7MB'; \
+                 COMMENT ON DATABASE \"{database}\" IS 'the shop''s own'; \
+                 CREATE TABLE of_app (id integer); INSERT INTO of_app VALUES (1); \
+                 GRANT SELECT ON of_app TO \"{app}\"; GRANT USAGE ON SCHEMA public TO \"{app}\""
+            ),
+        );
+        let before = whole(server, &database);
+        let project = project(server.url(&database));
+        let id = made(&project, format, &json!(true));
+        change(server, &database);
+        let result = project.succeed(&restore(&id));
+        assert_eq!(whole(server, &database), before, "{format}");
+        assert!(result["safety_backup_id"].as_str().unwrap().ends_with("-pre-rollback"));
+        let replaced = result["replaced"].as_str().unwrap();
+        assert!(replaced.starts_with(&format!("{database}_replaced_")), "{replaced}");
+        assert_eq!(databases_beside(server, &database, "_replaced_"), "1");
+        assert_eq!(server.value(replaced, "SELECT count(*) FROM public.changed"), "5");
+        // The application can what it could.
+        let application = server.address(&database).user(&app, "secret");
+        let as_application = Project::with_urls(&[("dev", application.to_string())]);
+        let answer = as_application
+            .ask(&json!({"operation": "create-backup", "parameters": {"environment": "dev"}}));
+        assert_ne!(answer["code"], "connection_failed", "{answer:#}");
+        assert_eq!(
+            server.value(
+                &database,
+                &format!("SET ROLE \"{app}\"; SELECT count(*) FROM public.of_app")
+            ),
+            "1"
+        );
+        // And back again: the safety backup holds what was replaced.
+        std::thread::sleep(Duration::from_millis(1100));
+        project.succeed(&result["undo_request"]);
+        assert_eq!(server.value(&database, "SELECT count(*) FROM public.changed"), "5");
+        assert_eq!(databases_beside(server, &database, "_replaced_"), "2");
+    }
+}
+
+#[test]
+fn clients_see_one_error_and_reconnect_to_what_was_restored() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("busy");
+    server.sql(&database, "CREATE TABLE state (word text); INSERT INTO state VALUES ('old')");
+    let project = project(server.url(&database));
+    let id = made(&project, "custom", &json!(true));
+    server.sql(&database, "UPDATE state SET word = 'new'");
+    let stop = AtomicBool::new(false);
+    let (seen, errors) = (AtomicU32::new(0), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut was_old = false;
+                while !stop.load(Ordering::Relaxed) {
+                    match server.try_sql(&database, "SELECT word, pg_sleep(0.02) FROM state") {
+                        Ok(words) if words.contains("old") => was_old = true,
+                        Ok(words) => assert!(words.contains("new") && !was_old, "{words}"),
+                        Err(_) => {
+                            errors.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    seen.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        project.succeed(&restore(&id));
+        std::thread::sleep(Duration::from_millis(300));
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(server.value(&database, "SELECT word FROM state"), "old");
+    assert!(
+        errors.load(Ordering::Relaxed) < seen.load(Ordering::Relaxed) / 2,
+        "{errors:?} of {seen:?}"
+    );
+}
+
+#[test]
+fn killed_at_any_instant_the_database_is_wholly_old_or_wholly_new() {
+    let server = PostgresServer::start_own(&PostgresOptions::default());
+    server.create_database("killed");
+    server.sql("killed", &large_table(Dialect::Postgres, 4 * 1024 * 1024));
+    server.sql("killed", "CREATE TABLE state (word text); INSERT INTO state VALUES ('old')");
+    let project = project(server.url("killed"));
+    let id = made(&project, "custom", &json!(true));
+    let mut request = restore(&id);
+    request["parameters"]["skip_safety_backup"] = true.into();
+    server.sql("killed", "UPDATE state SET word = 'new'");
+    let began = Instant::now();
+    project.succeed(&request);
+    let whole = began.elapsed();
+    let (mut before, mut after) = (0, 0);
+    let rounds = if torture() { 50 } else { 12 };
+    for round in 0..rounds {
+        server.sql("killed", "UPDATE state SET word = 'new'");
+        let mut host = LiveHost::start(&mut project.host());
+        host.send(&request);
+        std::thread::sleep(whole * 12 / 10 * round / rounds);
+        host.kill();
+        // The server may still be at work on what it was told.
+        std::thread::sleep(Duration::from_millis(300));
+        match server.value("killed", "SELECT word FROM state").as_str() {
+            "old" => after += 1,
+            "new" => before += 1,
+            other => panic!("{other}"),
+        }
+        let count = "SELECT count(*) FROM pg_database WHERE datname = 'killed'";
+        assert_eq!(server.value("postgres", count), "1");
+    }
+    assert!(before > 0 && after > 0, "{before} before, {after} after");
+    project.succeed(&request);
+    let scratch =
+        "SELECT count(*) FROM pg_database WHERE datname LIKE 'backup\\_manager\\_scratch\\_%'";
+    assert_eq!(server.value("postgres", scratch), "0");
+}
+
+#[test]
+fn what_a_swap_would_break_is_refused_before_anything_is_touched() {
+    let options = PostgresOptions::default()
+        .setting("wal_level", "logical")
+        .setting("max_prepared_transactions", "5");
+    let server = PostgresServer::start_own(&options);
+    server.create_database("guarded");
+    server.sql("guarded", "CREATE TABLE items (id integer); INSERT INTO items VALUES (1)");
+    let project = project(server.url("guarded"));
+    let id = made(&project, "sql", &json!(false));
+    let refused = |words: &str| {
+        let failed = project.fail(&restore(&id), "unsupported_database");
+        assert!(failed["error"].as_str().unwrap().contains(words), "{failed:#}");
+        assert_eq!(project.catalogue()["backups"].as_array().unwrap().len(), 1);
+    };
+    server.sql("guarded", "SELECT pg_create_logical_replication_slot('changes', 'pgoutput')");
+    refused("1 logical replication slots");
+    server.sql("guarded", "SELECT pg_drop_replication_slot('changes')");
+    server.sql("guarded", "BEGIN; INSERT INTO items VALUES (2); PREPARE TRANSACTION 'later'");
+    refused("1 prepared transactions");
+    server.sql("guarded", "ROLLBACK PREPARED 'later'");
+    project.succeed(&restore(&id));
+}
+
+#[test]
+fn an_ordinary_owner_can_restore_and_is_told_what_is_missing_until_then() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("ordinary");
+    let role = format!("{database} role");
+    server.create_role(&role, "secret", "");
+    let project = project(server.address(&database).user(&role, "secret"));
+    server.sql(&database, &format!("GRANT ALL ON SCHEMA public TO \"{role}\"; SET ROLE \"{role}\"; CREATE TABLE items (id integer); INSERT INTO items VALUES (1)"));
+    let id = made(&project, "custom", &json!(true));
+    server.sql(&database, "INSERT INTO items VALUES (2)");
+    let failed = project.fail(&restore(&id), "permission_denied");
+    let advice: Vec<String> = failed["recovery"]["suggestions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|line| line.as_str().unwrap().split_once("run: "))
+        .map(|(_, sql)| sql.to_owned())
+        .collect();
+    assert_eq!(advice.len(), 3, "{failed:#}");
+    assert_eq!(server.value(&database, "SELECT count(*) FROM items"), "2");
+    for sql in advice {
+        server.sql(&database, &sql);
+    }
+    project.succeed(&restore(&id));
+    assert_eq!(server.value(&database, "SELECT count(*) FROM items"), "1");
+}
