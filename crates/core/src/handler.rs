@@ -322,13 +322,23 @@ pub trait Database: Send {
         run: &Run,
     ) -> Result<ScratchRestored, Error>;
 
-    /// What the database holds now, for the plan of a restore; none where there is no database.
+    /// Refuses a database that a restore would break, and a user who may not replace it.
     ///
     /// # Errors
-    /// It cannot be read, or its engine is none that this version restores into.
+    /// What stands against it; or its engine is none that this version restores into.
+    async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
+        Err(not_restorable())
+    }
+
+    /// What the database holds now; none where there is no database. Its rows are counted only for the plan of a
+    /// restore.
+    ///
+    /// # Errors
+    /// It cannot be read.
     async fn state(
         &mut self,
         _migrations_table: &str,
+        _counted: bool,
         _run: &Run,
     ) -> Result<Option<LiveState>, Error> {
         Err(not_restorable())

@@ -167,7 +167,8 @@ pub fn grade_restored(
         finding: format!("restored, it is not what was recorded: {finding}"),
         words: None,
     };
-    let (recorded, counted) = (&manifest.row_counts, &restored.row_counts);
+    let recorded = &manifest.row_counts;
+    let counted = &as_recorded(recorded, &restored.row_counts);
     if let Some(finding) = differences(recorded, counted) {
         return Err(failed(finding));
     }
@@ -177,19 +178,43 @@ pub fn grade_restored(
     if let Some((table, _)) = strange {
         return Err(failed(format!("{table} has rows and was not there")));
     }
+    let all_known = recorded
+        .iter()
+        .all(|(table, rows)| rows.is_some() && counted.get(table).is_some_and(Option::is_some));
+    Ok(if all_known { Restored::RowsEqual } else { Restored::Loaded })
+}
+
+/// The counts under the names that were recorded: another server may spell them in lower case.
+fn as_recorded(recorded: &RowCounts, counted: &RowCounts) -> RowCounts {
+    let spelled = |name: &String| {
+        if recorded.contains_key(name) {
+            return name.clone();
+        }
+        let lower = name.to_lowercase();
+        let mut same = recorded.keys().filter(|known| known.to_lowercase() == lower);
+        match (same.next(), same.next()) {
+            (Some(only), None) if !counted.contains_key(only) => only.clone(),
+            _ => name.clone(),
+        }
+    };
+    counted.iter().map(|(name, rows)| (spelled(name), *rows)).collect()
+}
+
+/// What the caller should know where the migrations that came back are not those that were recorded. The bytes are the
+/// recorded ones, so it is the place that differs where they are looked for: another `schema=`, another table.
+pub fn migrations_warning(manifest: &Manifest, restored: &Migrations) -> Option<String> {
     // Two names of one instant have no order of their own.
     let sorted = |migrations: &Migrations| {
         let mut names = migrations.migrations_list.clone();
         names.sort();
         names
     };
-    if sorted(&manifest.migrations) != sorted(&restored.migrations) {
-        return Err(failed("the applied migrations differ".to_owned()));
-    }
-    let all_known = recorded
-        .iter()
-        .all(|(table, rows)| rows.is_some() && counted.get(table).is_some_and(Option::is_some));
-    Ok(if all_known { Restored::RowsEqual } else { Restored::Loaded })
+    (sorted(&manifest.migrations) != sorted(restored)).then(|| {
+        format!(
+            "{} migrations were recorded, and {} are found where this environment's URL and migrations.table say",
+            manifest.migrations.applied_count, restored.applied_count
+        )
+    })
 }
 
 /// The failure of an artifact that is a folder where it should be a file, or the other way round.

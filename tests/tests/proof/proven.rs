@@ -123,3 +123,32 @@ fn sqlite_files_are_proven_in_every_form() {
     let left = project.files().into_iter().filter(|name| name.contains("examined"));
     assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
 }
+
+#[test]
+fn tables_that_keep_former_rows_are_proven() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("versioned");
+    server.sql(
+        &database,
+        "CREATE TABLE kept (id int PRIMARY KEY, words text) WITH SYSTEM VERSIONING; \
+         INSERT INTO kept VALUES (1, 'a'), (2, 'b'); UPDATE kept SET words = 'c'; DELETE FROM kept WHERE id = 2",
+    );
+    let project = project(server.url(&database));
+    let id = made(&project, "sql", &json!(true));
+    proven(&project, &id);
+}
+
+#[test]
+fn the_schema_of_the_url_tells_where_the_migrations_are() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("elsewhere");
+    server.sql(
+        &database,
+        "CREATE SCHEMA app; CREATE TABLE app._prisma_migrations (migration_name text, started_at timestamptz, finished_at timestamptz, rolled_back_at timestamptz); \
+         INSERT INTO app._prisma_migrations VALUES ('1_first', now(), now(), NULL)",
+    );
+    let project = project(server.address(&database).parameter("schema", "app"));
+    let id = made(&project, "custom", &json!(true));
+    assert_eq!(record(&project, &id)["migrations"]["applied_count"], 1);
+    proven(&project, &id);
+}

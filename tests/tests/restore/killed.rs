@@ -12,16 +12,25 @@ use serde_json::json;
 use crate::{change, content, file, made, restore};
 
 #[test]
-fn the_file_is_wholly_old_or_wholly_new() {
+fn the_file_is_wholly_old_or_wholly_new_in_wal_mode() {
+    is_wholly_old_or_new("wal");
+}
+
+#[test]
+fn the_file_is_wholly_old_or_wholly_new_in_rollback_mode() {
+    is_wholly_old_or_new("delete");
+}
+
+fn is_wholly_old_or_new(journal: &str) {
     let project = Project::bookshop();
     let live = file(&project, "dev");
     let connection = project.database("dev");
     connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; CREATE TABLE bulk (a INTEGER PRIMARY KEY, b BLOB); \
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = {journal}; CREATE TABLE bulk (a INTEGER PRIMARY KEY, b BLOB); \
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) \
-             INSERT INTO bulk SELECT i, randomblob(1000) FROM n;",
-        )
+             INSERT INTO bulk SELECT i, randomblob(1000) FROM n;"
+        ))
         .unwrap();
     drop(connection);
     let old = content(&live);
@@ -38,7 +47,7 @@ fn the_file_is_wholly_old_or_wholly_new() {
     for round in 0..rounds {
         // From where it begins to some time after it should be done.
         reset(&live, &old, &new, &project, &id);
-        let pause = whole * 12 / 10 * round / rounds;
+        let pause = whole * 25 / 10 * round / rounds;
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| reconnect(&live, &stop));
@@ -80,5 +89,7 @@ fn reconnect(live: &std::path::Path, stop: &AtomicBool) {
         let count: i64 =
             connection.query_row("SELECT count(*) FROM bulk", [], |row| row.get(0)).unwrap();
         assert!(count == 4000 || count == 0, "{count} rows");
+        drop(connection);
+        std::thread::sleep(Duration::from_millis(3));
     }
 }

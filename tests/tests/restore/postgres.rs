@@ -228,3 +228,50 @@ fn an_ordinary_owner_can_restore_and_is_told_what_is_missing_until_then() {
     project.succeed(&restore(&id));
     assert_eq!(server.value(&database, "SELECT count(*) FROM items"), "1");
 }
+
+#[test]
+fn a_database_lies_in_its_own_tablespace_afterwards_and_a_url_need_not_name_it() {
+    let server = PostgresServer::start_own(&PostgresOptions::default());
+    let place = server.socket_folder().join("elsewhere");
+    server.sql("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'mkdir -p {}'", place.display()));
+    server.sql("postgres", &format!("CREATE TABLESPACE elsewhere LOCATION '{}'", place.display()));
+    server.sql("postgres", "CREATE ROLE shop SUPERUSER LOGIN PASSWORD 'secret'");
+    server.sql("postgres", "CREATE DATABASE shop OWNER shop TABLESPACE elsewhere");
+    server.sql("shop", "CREATE TABLE items (id integer); INSERT INTO items VALUES (1)");
+    // Without a name the user's is meant.
+    let url = server.address("").user("shop", "secret").to_string();
+    let project = project(url);
+    let id = made(&project, "sql", &json!(true));
+    server.sql("shop", "DELETE FROM items");
+    project.succeed(&restore(&id));
+    assert_eq!(server.value("shop", "SELECT count(*) FROM items"), "1");
+    let question = "SELECT spcname FROM pg_tablespace t JOIN pg_database d ON d.dattablespace = t.oid WHERE datname = 'shop'";
+    assert_eq!(server.value("postgres", question), "elsewhere");
+    assert_eq!(databases_beside(&server, "shop", "_replaced_"), "1");
+}
+
+#[test]
+fn a_settings_value_that_cannot_be_carried_over_is_not_told() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("settings");
+    let (owner, other) = (format!("{database} owner"), format!("{database} other"));
+    server.create_role(&owner, "secret", "CREATEDB");
+    server.create_role(&other, "secret", "");
+    server.sql(
+        &database,
+        &format!(
+            "GRANT pg_signal_backend TO \"{owner}\"; ALTER DATABASE \"{database}\" OWNER TO \"{owner}\"; \
+             ALTER ROLE \"{other}\" IN DATABASE \"{database}\" SET \"app.key\" TO 'sesame open'; \
+             SET ROLE \"{owner}\"; CREATE SCHEMA own; CREATE TABLE own.items (id integer)"
+        ),
+    );
+    let project = project(server.address(&database).user(&owner, "secret"));
+    let id = made(&project, "custom", &json!(true));
+    server.sql(&database, "INSERT INTO own.items VALUES (1)");
+    let failed = project.fail(&restore(&id), "restore_failed");
+    let words = failed["prisma_output"].as_str().unwrap();
+    assert!(words.contains("permission denied") && words.contains(&other), "{words}");
+    assert!(!failed.to_string().contains("sesame"), "{failed:#}");
+    assert_eq!(server.value(&database, "SELECT count(*) FROM own.items"), "1");
+    assert_eq!(databases_beside(server, &database, "_replaced_"), "0");
+}

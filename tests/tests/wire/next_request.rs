@@ -41,6 +41,10 @@ fn the_next_request_of_a_slip_is_ready_to_send() {
             r#"{"operation":"verify-backup","parameters":{"backup_id":"backup-20250124-140000"}"#,
             "backup_not_found",
         ),
+        (
+            r#"{"operation":"restore","parameters":{"environment":"dev","from":"backup-20250124-140000"}"#,
+            "backup_not_found",
+        ),
     ] {
         let project = Project::bookshop();
         let root = project.root();
@@ -78,8 +82,6 @@ fn a_next_request_is_never_one_that_is_refused() {
     let mut host = host(&project);
     let id = "backup-20250124-140000";
     for (operation, parameters) in [
-        ("restore-backup", json!({"environment": "dev", "backup_id": id})),
-        ("restore", json!({"environment": "dev", "backup_id": id})),
         ("cleanup-backups", json!({"environment": "dev"})),
         ("pin-backup", json!({"backup_id": id})),
         ("unpin-backup", json!({"backup_id": id})),

@@ -82,7 +82,9 @@ pub(super) async fn prove(
         rows_compared: counted.sum(),
     };
     let graded = verification::grade_restored(&found.artifact, manifest, &restored);
-    Ok(graded.map(|grade| Proof { restored: grade, told, warnings: restored.warnings }))
+    let mut warnings = restored.warnings;
+    warnings.extend(verification::migrations_warning(manifest, &restored.migrations));
+    Ok(graded.map(|grade| Proof { restored: grade, told, warnings }))
 }
 
 /// A scratch file beside the artifact, where the engine's databases are files.

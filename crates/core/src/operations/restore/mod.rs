@@ -84,7 +84,8 @@ pub(super) async fn restore(
     let lock = locks::database_lock(&target.machine_identity(), patience, run).await?;
     let mut database = host.handler_for(&target).connect(&target, &settings, run).await?;
     let table = project.configuration.migrations_table();
-    let (live, unreadable) = match database.state(table, run).await {
+    database.check_replaceable(run).await?;
+    let (live, unreadable) = match database.state(table, true, run).await {
         Ok(live) => (live, None),
         // What cannot be read is what a restore is for.
         Err(Error::ConnectionFailed { detail, .. }) => (None, Some(detail)),
@@ -241,14 +242,14 @@ impl Restore<'_> {
             .warnings
             .extend(aside.as_ref().map(|place| format!("What was there is kept as {place}")));
         result.replaced = aside;
-        let state = database.state(table, &run.committed()).await?;
-        let migrations = state.map(|state| state.migrations.migrations_list);
-        if migrations.as_ref() != Some(&self.manifest.migrations.migrations_list) {
-            return Err(Error::RestoreFailed {
-                detail: "the migrations after it are not those of the backup".to_owned(),
-                words: None,
-            });
-        }
+        // It is done: what cannot be looked at now is no reason to say otherwise.
+        result.warnings.extend(match database.state(table, false, &run.committed()).await {
+            Ok(state) => {
+                let migrations = state.unwrap_or_default().migrations;
+                verification::migrations_warning(&self.manifest, &migrations)
+            }
+            Err(error) => Some(format!("What was restored could not be read afterwards: {error}")),
+        });
         result.duration_seconds = run.seconds();
         let environment = &self.folder.environment;
         Done::new(&result, format!("Backup restored into {environment}: {}", self.found.id))

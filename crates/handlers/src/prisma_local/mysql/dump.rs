@@ -9,7 +9,7 @@ use backup_core::{Checksums, Compression, Destination, DumpOrder, Dumped, Error,
 use backup_protocol::{Format, RowCounts};
 
 use super::connect::{DUMP, Reached, Reaching};
-use super::inspect::{self, Objects};
+use super::inspect::{self, Objects, Rows};
 use super::mydumper;
 use super::script::{ScriptCheck, ScriptContents};
 use super::words::failure;
@@ -254,7 +254,8 @@ pub(super) fn refuse_missing_rows(
     let deadline = Instant::now() + reaching.settings.row_counting;
     for (table, rows) in suspicious {
         let left = deadline.saturating_duration_since(Instant::now());
-        let counted = inspect::count(&mut reached.session, table, reached.family, left);
+        let counted =
+            inspect::count(&mut reached.session, table, Rows::Current, reached.family, left);
         match counted.map_err(|end| reaching.failed(end))? {
             Some(count) if dump_tool::is_suspicious(rows, count) => {
                 return Err(incomplete(format!("{table} has {rows} of about {count} rows"), None));

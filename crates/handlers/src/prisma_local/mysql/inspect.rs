@@ -134,10 +134,20 @@ pub(super) fn objects(session: &mut Session) -> Result<Objects, SessionEnd> {
     Ok(objects)
 }
 
-/// How many rows a table has now; none where counting them takes longer than there is time.
+/// Which rows of a table are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Those that it has now.
+    Current,
+    /// Those that it once had as well, where it keeps them.
+    Former,
+}
+
+/// How many rows a table has; none where counting them takes longer than there is time.
 pub(super) fn count(
     session: &mut Session,
     table: &str,
+    rows: Rows,
     family: Family,
     time: Duration,
 ) -> Result<Option<u64>, SessionEnd> {
@@ -152,8 +162,9 @@ pub(super) fn count(
         _ => String::new(),
     };
     let table = table.replace('`', "``");
+    let former = if rows == Rows::Former { " FOR SYSTEM_TIME ALL" } else { "" };
     let counted: Result<[String; 1], SessionEnd> =
-        session.row(&format!("{limit}SELECT {hint}count(*) FROM `{table}`"));
+        session.row(&format!("{limit}SELECT {hint}count(*) FROM `{table}`{former}"));
     match counted {
         Ok([count]) => Ok(count.parse().ok()),
         // The client ends with the first error, and this is the last question that it is asked.

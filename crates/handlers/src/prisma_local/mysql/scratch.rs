@@ -1,26 +1,30 @@
 //! Restoring into a scratch database of the same server, which is gone afterwards.
 //!
-//! A scratch database is known by its name and by a table in it, which says beside which database it was made.
-//! While it is used, the session that made it holds a named lock; one whose lock is free was left by a run that
+//! A scratch database is known by its name, which has a digest of the database that it is beside, and by a table in it,
+//! the first that is made there. While it is used, the session that made it holds a named lock; one whose lock is free was left by a run that
 //! died. Events are withheld: they would fire there.
 
 use std::time::Instant;
 
-use backup_core::{Error, Interrupt, Migrations, Run, RunId, ScratchOrder, ScratchRestored};
+use backup_core::{
+    Error, Interrupt, Migrations, Run, RunId, ScratchOrder, ScratchRestored, sha256_of_lines,
+};
 use backup_protocol::{Format, RowCounts};
 
 use super::connect::{Reached, Reaching};
 use super::event_filter::EventFilter;
 use super::folder_script;
-use super::inspect;
+use super::inspect::{self, Rows};
 use super::script::ScriptCheck;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::migrations::{self, MIGRATION_COLUMNS};
 
-/// How the name of every scratch database begins; a run's id follows.
+/// How the name of every scratch database begins; the digest of the live one's name and a run's id follow.
 const PREFIX: &str = "backup_manager_scratch_";
-/// The table that says beside which database it was made.
+/// What of a digest goes into a name: names have at most 64 characters.
+const DIGEST_CHARACTERS: usize = 16;
+/// The table that marks it, and says beside which database it was made.
 const MARKER: &str = "backup_manager_scratch";
 /// What the client says where a right is missing, by the server's numbers.
 const DENIED: [&str; 2] = ["ERROR 1044 ", "ERROR 1227 "];
@@ -33,8 +37,10 @@ pub(super) fn restore(
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let failed = |end| reaching.failed(end);
-    sweep(&mut reached.session).map_err(failed)?;
-    let name = format!("{PREFIX}{}", run.id);
+    let [live] = reached.session.row("SELECT DATABASE()").map_err(failed)?;
+    let prefix = prefix(&live);
+    sweep(&mut reached.session, &prefix).map_err(failed)?;
+    let name = format!("{prefix}{}", run.id);
     create(reaching, reached, &name)?;
     let restored = load_and_count(reaching, reached, &name, order, run);
     // Also where the run was interrupted: nothing of it is left on a server.
@@ -109,7 +115,11 @@ fn load_and_count(
     let deadline = Instant::now() + reaching.settings.row_counting;
     for table in tables {
         let left = deadline.saturating_duration_since(Instant::now());
-        let counted = inspect::count(&mut session, table, reached.family, left).map_err(failed)?;
+        // A dump has the former rows too, where its tool could write them.
+        let versioned = objects.system_versioned.contains(table);
+        let rows = if versioned { Rows::Former } else { Rows::Current };
+        let counted =
+            inspect::count(&mut session, table, rows, reached.family, left).map_err(failed)?;
         // The time is over, and with it the session.
         let Some(count) = counted else { break };
         row_counts.insert(table.clone(), Some(count));
@@ -175,32 +185,35 @@ fn read_migrations(session: &mut Session, table: &str) -> Result<Migrations, Ses
     Ok(migrations::state(rows.into_iter().map(|[name, finished]| (name, finished == "1"))))
 }
 
-/// Drops the scratch databases that runs on this database left behind when they died.
-fn sweep(session: &mut Session) -> Result<(), SessionEnd> {
+/// How the names of the scratch databases beside a database begin.
+fn prefix(live: &str) -> String {
+    let digest = sha256_of_lines(&[live.to_owned()]);
+    let digest: String = digest.chars().take(DIGEST_CHARACTERS).collect();
+    format!("{PREFIX}{digest}_")
+}
+
+/// Drops the scratch databases that runs on this database left behind when they died. One without the table is ours
+/// only while it is empty: the run died before it could make it.
+fn sweep(session: &mut Session, prefix: &str) -> Result<(), SessionEnd> {
     let left: Vec<[String; 1]> = session.query(&format!(
-        "SELECT table_schema FROM information_schema.tables \
-         WHERE table_name = '{MARKER}' AND left(table_schema, {}) = '{PREFIX}'",
-        PREFIX.len()
+        "SELECT s.schema_name FROM information_schema.schemata s \
+         LEFT JOIN information_schema.tables t ON t.table_schema = s.schema_name \
+         WHERE left(s.schema_name, {}) = '{prefix}' GROUP BY s.schema_name \
+         HAVING count(t.table_name) = 0 OR max(t.table_name = '{MARKER}') = 1",
+        prefix.len()
     ))?;
-    for [name] in left.into_iter().filter(|[name]| is_scratch_name(name)) {
+    for [name] in left.into_iter().filter(|[name]| is_scratch_name(name, prefix)) {
         let [free] = session.row(&format!("SELECT coalesce(GET_LOCK('{name}', 0), 0)"))?;
-        if free != "1" {
-            continue;
+        if free == "1" {
+            session.run(&format!("DROP DATABASE IF EXISTS {}", quoted(&name)))?;
+            session.run(&format!("SELECT RELEASE_LOCK('{name}')"))?;
         }
-        let [own] = session.row(&format!(
-            "SELECT count(*) FROM {}.{MARKER} WHERE beside = DATABASE()",
-            quoted(&name)
-        ))?;
-        if own != "0" {
-            session.run(&format!("DROP DATABASE {}", quoted(&name)))?;
-        }
-        session.run(&format!("SELECT RELEASE_LOCK('{name}')"))?;
     }
     Ok(())
 }
 
-fn is_scratch_name(name: &str) -> bool {
-    name.strip_prefix(PREFIX).is_some_and(|run| {
+fn is_scratch_name(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|run| {
         run.len() == RunId::LENGTH && run.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
@@ -215,8 +228,11 @@ mod tests {
 
     #[test]
     fn only_names_of_our_own_are_swept() {
-        assert!(is_scratch_name(&format!("{PREFIX}{}", "0a".repeat(RunId::LENGTH / 2))));
-        assert!(!is_scratch_name(PREFIX));
-        assert!(!is_scratch_name("shop"));
+        let prefix = prefix("shop");
+        let name = format!("{prefix}{}", "0a".repeat(RunId::LENGTH / 2));
+        assert!(is_scratch_name(&name, &prefix) && name.len() <= 64);
+        assert!(!is_scratch_name(&name, &super::prefix("another")));
+        assert!(!is_scratch_name(&prefix, &prefix));
+        assert!(!is_scratch_name("shop", &prefix));
     }
 }

@@ -168,15 +168,20 @@ impl Database for PostgresDatabase {
         discarded.await.unwrap_or_else(|error| Some(error.to_string()))
     }
 
+    async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
+        self.0.work(|Connected { reaching, reached, .. }| replace::check(reaching, reached)).await
+    }
+
     async fn state(
         &mut self,
         migrations_table: &str,
+        counted: bool,
         _run: &Run,
     ) -> Result<Option<LiveState>, Error> {
         let table = migrations_table.to_owned();
         self.0
             .work(move |Connected { reaching, reached, .. }| {
-                replace::state(reaching, reached, &table).map(Some)
+                replace::state(reaching, reached, &table, counted).map(Some)
             })
             .await
     }

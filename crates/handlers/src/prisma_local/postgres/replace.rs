@@ -26,26 +26,31 @@ const IN_USE: [&str; 2] = ["55006", "55P03"];
 /// The longest name of a database, in bytes.
 const LONGEST_NAME: usize = 63;
 
-/// What the live database holds, for a plan; what may not be replaced is refused.
-pub(super) fn state(
-    reaching: &Reaching,
-    reached: &mut Reached,
-    migrations_table: &str,
-) -> Result<LiveState, Error> {
-    let failed = |end| reaching.failed(end);
+/// Refuses a database that a swap would break, and a user who may not swap.
+pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Error> {
     if reached.is_standby {
         return Err(Error::UnsupportedDatabase {
             what: "a standby cannot be restored into; restore into its primary".to_owned(),
         });
     }
+    reaching.refuse_swap(&mut reached.session)
+}
+
+/// What the live database holds; its rows where they are to be counted.
+pub(super) fn state(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    migrations_table: &str,
+    counted: bool,
+) -> Result<LiveState, Error> {
+    let failed = |end| reaching.failed(end);
     let session = &mut reached.session;
-    reaching.refuse_swap(session)?;
     let place = MigrationsTable::of(reaching, migrations_table);
     let wait = lock_wait(&reaching.settings);
     let snapshot = snapshot::begin(session, &place, false, wait).map_err(failed)?;
     let unknown = |table: &snapshot::ExpectedTable| (table.name.recorded(), None);
     let mut row_counts = snapshot.tables.iter().map(unknown).collect();
-    let time = reaching.settings.row_counting;
+    let time = if counted { reaching.settings.row_counting } else { Duration::ZERO };
     snapshot::count_rows(session, &snapshot.tables, time, &mut row_counts).map_err(failed)?;
     session.run("ROLLBACK").map_err(failed)?;
     Ok(LiveState { row_counts, migrations: snapshot.migrations })
@@ -55,9 +60,9 @@ impl Reaching {
     /// Refuses a database that a swap would break, and a user who may not swap.
     pub(super) fn refuse_swap(&self, session: &mut Session) -> Result<(), Error> {
         let failed = |end| self.failed(end);
-        let [prepared, slots, user, is_super, owns, creates, signals, supers] = session
+        let [database, prepared, slots, user, is_super, owns, creates, signals, supers] = session
             .row(
-                "SELECT (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = d.datname)::text, \
+                "SELECT d.datname, (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = d.datname)::text, \
                  (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = d.datname)::text, \
                  current_user::text, r.rolsuper::text, pg_catalog.pg_has_role(d.datdba, 'MEMBER')::text, \
                  r.rolcreatedb::text, pg_catalog.pg_has_role('pg_signal_backend', 'MEMBER')::text, \
@@ -78,7 +83,7 @@ impl Reaching {
             return Ok(());
         }
         let user = identifier(&user);
-        let database = identifier(&self.database.connection.database);
+        let database = identifier(&database);
         let mut missing = Vec::new();
         let mut grants = Vec::new();
         if owns != "true" {
@@ -116,17 +121,22 @@ pub(super) fn replace(
     let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     reached.session.listen_to(&reaching.interrupt);
     let failed = |end| reaching.failed(end);
-    let live = reaching.database.connection.database.clone();
+    // As the server knows it: a URL need not name it.
+    let [live] = reached.session.row("SELECT pg_catalog.current_database()").map_err(failed)?;
     reaching.refuse_swap(&mut reached.session)?;
+    // Without statistics the first queries would be planned badly.
+    reaching.open_in(&reached.psql, scratch)?.run("ANALYZE").map_err(failed)?;
     let carried = carry_over::read(&mut reached.session, scratch).map_err(failed)?;
     let maintenance = MAINTENANCE.into_iter().find(|name| *name != live).unwrap_or(MAINTENANCE[0]);
     let mut session = reaching.open_in(&reached.psql, maintenance)?;
     let mut other = reaching.open_in(&reached.psql, maintenance)?;
     for statement in &carried.before {
         if let Some([_, sentence]) = session.refusal(statement).map_err(failed)? {
+            // A setting's value may be anybody's secret.
+            let what = statement.split(" TO ").next().unwrap_or_default();
             return Err(Error::RestoreFailed {
                 detail: "what belongs to the database could not be carried over".to_owned(),
-                words: Some(format!("{sentence}: {statement}")),
+                words: Some(format!("{sentence} ({what})")),
             });
         }
     }

@@ -1,7 +1,7 @@
 //! Restoring into a scratch database of the same server, which is gone afterwards.
 //!
-//! A scratch database is known by its name and by its comment, which says of which database it is. While it is
-//! used, the session that made it holds an advisory lock; one whose lock is free was left by a run that died.
+//! A scratch database is known by its name and by two marks that say beside which database it is: its connection limit,
+//! with which it is made, and its comment, which it has until it takes the live one's place. While it is used, the session that made it holds an advisory lock; one whose lock is free was left by a run that died.
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,9 @@ use crate::tools::{Version, find_all, newest};
 const PREFIX: &str = "backup_manager_scratch_";
 /// How its comment begins; the live database's number follows.
 const MARK: &str = "scratch database of backup-manager beside database ";
+/// Its connection limit: nobody's choice, and beyond what any server allows; the live database's number is part of it.
+/// (A query's text; `live` is the live database's row.)
+const LIMIT: &str = "(1073741824 + live.oid::bigint % 1073741823)";
 /// The first half of the key of the lock on a scratch database: `scrt` in ASCII.
 const LOCK_KEY: u32 = 0x7363_7274;
 /// How long the end of the sessions in a scratch database is waited for.
@@ -84,7 +87,7 @@ pub(super) fn discard(reached: &mut Reached, name: &str) -> Option<String> {
     ))
 }
 
-/// Makes it as the live one is: with its encoding and its rules for comparing texts.
+/// Makes it as the live one is: with its encoding, its rules for comparing texts, and its tablespace.
 fn create(
     session: &mut Session,
     version: Version,
@@ -107,9 +110,11 @@ fn create(
         }
     };
     let [statement] = session.row(&format!(
-        "SELECT pg_catalog.format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', \
+        "SELECT pg_catalog.format('CREATE DATABASE %I CONNECTION LIMIT ' || {LIMIT} || ' TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', \
          {}, pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype) || {provider} \
-         FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
+         || CASE t.spcname WHEN 'pg_default' THEN '' ELSE pg_catalog.format(' TABLESPACE %I', t.spcname) END \
+         FROM pg_catalog.pg_database live JOIN pg_catalog.pg_tablespace t ON t.oid = live.dattablespace \
+         WHERE live.datname = pg_catalog.current_database()",
         literal(name)
     ))?;
     let Some([state, sentence]) = session.refusal(&statement)? else { return Ok(Ok(())) };
@@ -253,10 +258,11 @@ fn drop_database(
 fn sweep(session: &mut Session, version: Version) -> Result<Vec<String>, SessionEnd> {
     let left: Vec<[String; 1]> = session.query(&format!(
         "SELECT d.datname FROM pg_catalog.pg_database d \
-         JOIN pg_catalog.pg_database own ON own.datname = pg_catalog.current_database() \
-         JOIN pg_catalog.pg_shdescription s ON s.objoid = d.oid \
+         JOIN pg_catalog.pg_database live ON live.datname = pg_catalog.current_database() \
+         LEFT JOIN pg_catalog.pg_shdescription s ON s.objoid = d.oid \
          AND s.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass \
-         WHERE pg_catalog.left(d.datname::text, {}) = {} AND s.description = {} || own.oid::text",
+         WHERE pg_catalog.left(d.datname::text, {}) = {} \
+         AND (s.description = {} || live.oid::text OR d.datconnlimit = {LIMIT})",
         PREFIX.len(),
         literal(PREFIX),
         literal(MARK)

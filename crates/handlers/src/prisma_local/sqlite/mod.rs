@@ -123,14 +123,19 @@ impl Database for SqliteFile {
         blocking(move || scratch::restore(&order, threads, &run)).await
     }
 
+    async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn state(
         &mut self,
         migrations_table: &str,
+        counted: bool,
         run: &Run,
     ) -> Result<Option<LiveState>, Error> {
-        let (path, table, run) =
-            (self.database.path.clone(), migrations_table.to_owned(), run.clone());
-        blocking(move || replace::state(&path, &table, &run)).await
+        let (path, table) = (self.database.path.clone(), migrations_table.to_owned());
+        let run = run.clone();
+        blocking(move || replace::state(&path, &table, counted, &run)).await
     }
 
     async fn restore_beside(

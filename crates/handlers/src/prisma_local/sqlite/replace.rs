@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use backup_core::{Error, LiveState, Run, RunId};
+use backup_protocol::RowCounts;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
@@ -27,6 +28,7 @@ const POLL: Duration = Duration::from_millis(5);
 pub(super) fn state(
     path: &Path,
     migrations_table: &str,
+    counted: bool,
     run: &Run,
 ) -> Result<Option<LiveState>, Error> {
     if !path.exists() {
@@ -38,7 +40,11 @@ pub(super) fn state(
         let read = || {
             Ok(LiveState {
                 migrations: contents::migrations(&connection, migrations_table)?,
-                row_counts: contents::row_counts(&connection)?,
+                row_counts: if counted {
+                    contents::row_counts(&connection)?
+                } else {
+                    RowCounts::new()
+                },
             })
         };
         let state = read();
