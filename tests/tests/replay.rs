@@ -31,6 +31,11 @@ fn restore_backup_answers_as_recorded() {
 }
 
 #[test]
+fn guard_answers_as_recorded() {
+    replay("guard");
+}
+
+#[test]
 fn rebuild_catalogue_answers_as_recorded() {
     replay("rebuild-catalogue");
 }

@@ -192,6 +192,12 @@ pub enum Error {
         /// The server's or the tool's own words.
         words: Option<String>,
     },
+    /// No verified backup covers the state of the database.
+    #[error("Backup requirement not met")]
+    BackupRequired {
+        /// Why not.
+        reason: String,
+    },
     /// There is no such backup.
     #[error("Backup not found: {given}")]
     BackupNotFound {

@@ -25,7 +25,7 @@ pub use facts::{ConfirmationPlan, ErrorFacts};
 pub use names::{Operation, OperationName, Skill, nearest};
 pub use parameters::{
     CompressionChoice, Confirmation, CreateBackupParameters, CreateVerification,
-    DeleteBackupParameters, DescribeParameters, Format, HandlerCreateParameters,
+    DeleteBackupParameters, DescribeParameters, Format, GuardParameters, HandlerCreateParameters,
     HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
     HandlerVerifyParameters, ListBackupsParameters, ListStatus, RebuildCatalogueParameters,
     RestoreBackupParameters, SortOrder, VerifyBackupParameters, VerifyLevel,
@@ -34,10 +34,11 @@ pub use reading::{Rejected, RequestFault, read_request};
 pub use request::{Command, IncomingRequest, Request, RequestId};
 pub use results::{
     BackupFile, BackupSummary, CreateBackupPlan, CreateBackupResult, CreateBackupResultOrPlan,
-    DeleteBackupResult, Evidence, HandlerCreateResult, HandlerDeleteResult, HandlerListResult,
-    HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary, MigrationsCompared,
-    RebuildCatalogueResult, RestoreBackupResult, RestoreProof, ResultOrFacts, RowCounts, RowTotals,
-    RowsCompared, VerificationResult, VerificationSummary, VerifyBackupResult, whole_seconds,
+    DeleteBackupResult, Evidence, GuardResult, HandlerCreateResult, HandlerDeleteResult,
+    HandlerListResult, HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary,
+    MigrationsCompared, RebuildCatalogueResult, RestoreBackupResult, RestoreProof, ResultOrFacts,
+    RowCounts, RowTotals, RowsCompared, VerificationResult, VerificationSummary,
+    VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};
 

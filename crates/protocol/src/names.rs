@@ -65,6 +65,8 @@ pub enum Operation {
     DeleteBackup,
     /// Bring a backup back.
     RestoreBackup,
+    /// Ask whether a verified backup covers the state of a database.
+    Guard,
     /// Build the catalogue anew from the manifests and notes.
     RebuildCatalogue,
     /// Tell what this program is and takes.
@@ -73,12 +75,13 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order `describe` lists them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CreateBackup,
         Self::ListBackups,
         Self::VerifyBackup,
         Self::DeleteBackup,
         Self::RestoreBackup,
+        Self::Guard,
         Self::RebuildCatalogue,
         Self::Describe,
     ];
@@ -100,6 +103,7 @@ impl Operation {
             Self::VerifyBackup => "verify-backup",
             Self::DeleteBackup => "delete-backup",
             Self::RestoreBackup => "restore-backup",
+            Self::Guard => "guard",
             Self::RebuildCatalogue => "rebuild-catalogue",
             Self::Describe => "describe",
         }
@@ -124,6 +128,7 @@ impl Operation {
             Self::RestoreBackup => {
                 "Bring a backup back into an environment's database, after a safety backup"
             }
+            Self::Guard => "Say whether a verified backup covers a database's state, or make one",
             Self::RebuildCatalogue => "Build backups.json anew from the manifests and notes",
             Self::Describe => "Tell versions, skills, operations, handlers and limits",
         }

@@ -332,6 +332,30 @@ pub struct VerifyBackupParameters {
     pub working_directory: Option<String>,
 }
 
+/// Ask whether a verified backup covers the state of an environment's database.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GuardParameters {
+    /// The environment.
+    pub environment: String,
+    /// How many hours old the backup may be, from 1 to 87600. Default: 24.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schemars(range(min = 1, max = 87_600))]
+    pub max_age_hours: Option<u32>,
+    /// The last migration that must be in it. Default: the last one that the database has now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expected_migration: Option<String>,
+    /// Make the backup where there is none that covers the state. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ensure: Option<bool>,
+    /// JSON event lines on stderr in place of messages for people. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub progress: Option<bool>,
+    /// The project's folder. Default: `CLAUDE_DB_CWD`, else the current directory.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub working_directory: Option<String>,
+}
+
 /// Bring a backup back into an environment's database. One of `backup_id`, `latest` and `to_migration` says which.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

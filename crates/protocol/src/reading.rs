@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, HandlerCreateParameters,
-    HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
-    HandlerVerifyParameters, ListBackupsParameters, RebuildCatalogueParameters,
-    RestoreBackupParameters, VerifyBackupParameters,
+    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
+    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
+    RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::{
     Command, IncomingRequest, MAX_LINE_BYTES, Operation, OperationName, Request, RequestId, Skill,
@@ -217,6 +217,7 @@ fn read_command(
         (Skill::BackupManager, Operation::DeleteBackup) => {
             read::<DeleteBackupParameters>(place).map(Command::DeleteBackup)
         }
+        (_, Operation::Guard) => read::<GuardParameters>(place).map(Command::Guard),
         (_, Operation::RestoreBackup) => {
             read::<RestoreBackupParameters>(place).map(Command::RestoreBackup)
         }

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, HandlerCreateParameters,
-    HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
-    HandlerVerifyParameters, ListBackupsParameters, RebuildCatalogueParameters,
-    RestoreBackupParameters, VerifyBackupParameters,
+    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
+    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
+    RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::{MAX_REQUEST_ID_CHARACTERS, OperationName, Skill};
 
@@ -103,6 +103,8 @@ pub enum Command {
     DeleteBackup(DeleteBackupParameters),
     /// Bring a backup back.
     RestoreBackup(RestoreBackupParameters),
+    /// Ask whether a backup covers the state.
+    Guard(GuardParameters),
     /// Build the catalogue anew.
     RebuildCatalogue(RebuildCatalogueParameters),
     /// Tell what this program is.
@@ -128,6 +130,7 @@ impl Command {
             Self::VerifyBackup(parameters) => parameters.environment.as_deref(),
             Self::DeleteBackup(parameters) => parameters.environment.as_deref(),
             Self::RestoreBackup(parameters) => Some(&parameters.environment),
+            Self::Guard(parameters) => Some(&parameters.environment),
             Self::HandlerCreate(parameters) => Some(&parameters.environment),
             Self::HandlerList(parameters) => parameters.environment.as_deref(),
             Self::HandlerVerify(parameters) => parameters.environment.as_deref(),
@@ -144,6 +147,7 @@ impl Command {
             Self::VerifyBackup(parameters) => parameters.working_directory.as_deref(),
             Self::DeleteBackup(parameters) => parameters.working_directory.as_deref(),
             Self::RestoreBackup(parameters) => parameters.working_directory.as_deref(),
+            Self::Guard(parameters) => parameters.working_directory.as_deref(),
             Self::RebuildCatalogue(parameters) => parameters.working_directory.as_deref(),
             Self::Describe(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerCreate(parameters) => parameters.working_directory.as_deref(),
@@ -160,6 +164,7 @@ impl Command {
             Self::CreateBackup(parameters) => parameters.progress.unwrap_or_default(),
             Self::VerifyBackup(parameters) => parameters.progress.unwrap_or_default(),
             Self::RestoreBackup(parameters) => parameters.progress.unwrap_or_default(),
+            Self::Guard(parameters) => parameters.progress.unwrap_or_default(),
             _ => false,
         }
     }

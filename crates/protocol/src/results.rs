@@ -283,6 +283,28 @@ pub struct RestoreProof {
     pub rows_compared: u64,
 }
 
+/// The result of `guard`: the backup that covers the state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GuardResult {
+    /// The backup's id.
+    pub backup_id: String,
+    /// When it was made, UTC.
+    #[serde(serialize_with = "whole_seconds")]
+    pub created_at: DateTime<Utc>,
+    /// How old it is, in seconds.
+    pub age_seconds: u64,
+    /// The last migration in it; null where there is none.
+    pub last_migration: Option<String>,
+    /// How far it was proven.
+    pub level: Option<Evidence>,
+    /// The artifact.
+    pub file_path: String,
+    /// True where it was made just now, because none was there.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub made: bool,
+}
+
 /// The result of `restore-backup`: what was done, or with `dry_run` what would be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,15 +5,15 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, HandlerCreateParameters,
-    HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
-    HandlerVerifyParameters, ListBackupsParameters, RebuildCatalogueParameters,
-    RestoreBackupParameters, VerifyBackupParameters,
+    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
+    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
+    RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::results::{
-    CreateBackupResultOrPlan, DeleteBackupResult, HandlerCreateResult, HandlerDeleteResult,
-    HandlerListResult, HandlerVerifyResult, ListBackupsResult, RebuildCatalogueResult,
-    RestoreBackupResult, ResultOrFacts, VerifyBackupResult,
+    CreateBackupResultOrPlan, DeleteBackupResult, GuardResult, HandlerCreateResult,
+    HandlerDeleteResult, HandlerListResult, HandlerVerifyResult, ListBackupsResult,
+    RebuildCatalogueResult, RestoreBackupResult, ResultOrFacts, VerifyBackupResult,
 };
 use crate::{DescribeResult, Envelope, Event, Operation, Request, Skill};
 
@@ -32,6 +32,7 @@ pub fn request_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::VerifyBackup) => of_request::<VerifyBackupParameters>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_request::<DeleteBackupParameters>(),
         (_, Operation::RestoreBackup) => of_request::<RestoreBackupParameters>(),
+        (_, Operation::Guard) => of_request::<GuardParameters>(),
         (_, Operation::RebuildCatalogue) => of_request::<RebuildCatalogueParameters>(),
         (Skill::BackupManager, Operation::Describe) => of_request::<DescribeParameters>(),
         (_, Operation::CreateBackup) => of_request::<HandlerCreateParameters>(),
@@ -85,6 +86,7 @@ pub fn answer_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::VerifyBackup) => of_answer::<VerifyBackupResult>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_answer::<DeleteBackupResult>(),
         (_, Operation::RestoreBackup) => of_answer::<RestoreBackupResult>(),
+        (_, Operation::Guard) => of_answer::<GuardResult>(),
         (_, Operation::RebuildCatalogue) => of_answer::<RebuildCatalogueResult>(),
         (_, Operation::Describe) => of_answer::<DescribeResult>(),
         (_, Operation::CreateBackup) => of_answer::<HandlerCreateResult>(),

@@ -87,7 +87,6 @@ fn a_next_request_is_never_one_that_is_refused() {
         ("unpin-backup", json!({"backup_id": id})),
         ("backup-status", json!({"run_id": "x"})),
         ("cancel-backup", json!({"run_id": "x"})),
-        ("guard", json!({"environment": "dev"})),
     ] {
         let answer = host.ask_json(&json!({"operation": operation, "parameters": parameters}));
         assert_eq!(answer["code"], "unknown_operation", "{answer:#}");

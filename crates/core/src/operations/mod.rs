@@ -6,6 +6,7 @@ mod delete;
 mod describe;
 mod direct;
 mod find;
+mod guard;
 mod list;
 mod proof;
 mod rebuild;
@@ -141,6 +142,7 @@ async fn dispatch(
         Command::ListBackups(parameters) => list::list(host, parameters, session),
         Command::VerifyBackup(parameters) => verify::verify(host, parameters, session, run).await,
         Command::DeleteBackup(parameters) => delete::delete(host, parameters, session, run).await,
+        Command::Guard(parameters) => guard::guard(host, parameters, session, run).await,
         Command::RestoreBackup(parameters) => {
             // Its state is that of a whole create as well.
             Box::pin(restore::restore(host, parameters, session, run)).await

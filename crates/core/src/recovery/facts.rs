@@ -18,6 +18,9 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
         },
         Error::SpaceDuring { required, available } => space_facts(*required, *available),
         Error::VerificationFailed(failure) => verification_facts(failure),
+        Error::BackupRequired { reason } => {
+            ErrorFacts { finding: Some(cut(reason, LONGEST_FINDING)), ..none }
+        }
         Error::PermissionDenied { missing, .. } => {
             ErrorFacts { missing: Some(missing.iter().take(MOST_KNOWN).cloned().collect()), ..none }
         }

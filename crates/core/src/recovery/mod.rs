@@ -148,6 +148,7 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::DirectoryNotWritable { .. } => ErrorCode::DirectoryNotWritable,
         Error::VerificationFailed(_) => ErrorCode::VerificationFailed,
         Error::RestoreFailed { .. } => ErrorCode::RestoreFailed,
+        Error::BackupRequired { .. } => ErrorCode::BackupRequired,
         Error::BackupNotFound { .. } => ErrorCode::BackupNotFound,
         Error::BackupInProgress { .. } => ErrorCode::BackupInProgress,
         Error::ConfirmationRequired(request) if request.last_good_backup => {
@@ -314,6 +315,17 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
             "Check disk space during backup".to_owned(),
             "Verify database connection stability".to_owned(),
         ]),
+        Error::BackupRequired { .. } => {
+            let mut next = context.request_for("create-backup");
+            if let Some(request) = next.as_object_mut() {
+                request.insert("parameters".to_owned(), json!({"environment": environment}));
+            }
+            let suggestions = vec![
+                "Send recovery.next_request first, and change nothing before it succeeds".to_owned(),
+                "Or send the same request with \"ensure\": true, which makes the backup".to_owned(),
+            ];
+            (suggestions, Some(next))
+        }
         Error::RestoreFailed { .. } => say([
             "Read prisma_output: a role, an extension or a right may be missing on the server, which says nothing against the backup".to_owned(),
             "Name the variable with the URL of a server that has them in verification.database_url_env".to_owned(),

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backup_core::{
-    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, Run,
+    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveState, Run,
     ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
@@ -148,6 +148,20 @@ impl Database for MySqlDatabase {
         self.0
             .work(move |Connected { reaching, reached }| {
                 scratch::restore(reaching, reached, &order, &run)
+            })
+            .await
+    }
+
+    async fn state(
+        &mut self,
+        migrations_table: &str,
+        counted: bool,
+        _run: &Run,
+    ) -> Result<Option<LiveState>, Error> {
+        let table = migrations_table.to_owned();
+        self.0
+            .work(move |Connected { reaching, reached }| {
+                scratch::state(reaching, reached, &table, counted).map(Some)
             })
             .await
     }

@@ -7,7 +7,8 @@
 use std::time::Instant;
 
 use backup_core::{
-    Error, Interrupt, Migrations, Run, RunId, ScratchOrder, ScratchRestored, sha256_of_lines,
+    Error, Interrupt, LiveState, Migrations, Run, RunId, ScratchOrder, ScratchRestored,
+    sha256_of_lines,
 };
 use backup_protocol::{Format, RowCounts};
 
@@ -19,6 +20,7 @@ use super::script::ScriptCheck;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::migrations::{self, MIGRATION_COLUMNS};
+use crate::tools::Family;
 
 /// How the name of every scratch database begins; the digest of the live one's name and a run's id follow.
 const PREFIX: &str = "backup_manager_scratch_";
@@ -106,25 +108,50 @@ fn load_and_count(
     load(reaching, reached, name, order, run)?;
     let seconds = begun.elapsed().as_secs_f64();
     let mut session = reaching.open_in(reached, name)?;
+    let LiveState { migrations, row_counts } =
+        read_state(reaching, reached.family, &mut session, &order.migrations_table, true)?;
+    Ok(ScratchRestored { row_counts, migrations, seconds, warnings: Vec::new() })
+}
+
+/// What the live database holds; its rows where they are to be counted.
+pub(super) fn state(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    migrations_table: &str,
+    counted: bool,
+) -> Result<LiveState, Error> {
+    read_state(reaching, reached.family, &mut reached.session, migrations_table, counted)
+}
+
+fn read_state(
+    reaching: &Reaching,
+    family: Family,
+    session: &mut Session,
+    migrations_table: &str,
+    counted: bool,
+) -> Result<LiveState, Error> {
     let failed = |end| reaching.failed(end);
-    let objects = inspect::objects(&mut session).map_err(failed)?;
-    let migrations = read_migrations(&mut session, &order.migrations_table).map_err(failed)?;
+    let migrations = read_migrations(session, migrations_table).map_err(failed)?;
+    let mut row_counts = RowCounts::new();
+    if !counted {
+        return Ok(LiveState { row_counts, migrations });
+    }
+    let objects = inspect::objects(session).map_err(failed)?;
     let tables = objects.tables.difference(&objects.with_rows_of_others);
     let tables: Vec<&String> = tables.filter(|table| *table != MARKER).collect();
-    let mut row_counts: RowCounts = tables.iter().map(|table| ((*table).clone(), None)).collect();
+    row_counts.extend(tables.iter().map(|table| ((*table).clone(), None)));
     let deadline = Instant::now() + reaching.settings.row_counting;
     for table in tables {
         let left = deadline.saturating_duration_since(Instant::now());
         // A dump has the former rows too, where its tool could write them.
         let versioned = objects.system_versioned.contains(table);
         let rows = if versioned { Rows::Former } else { Rows::Current };
-        let counted =
-            inspect::count(&mut session, table, rows, reached.family, left).map_err(failed)?;
+        let counted = inspect::count(session, table, rows, family, left).map_err(failed)?;
         // The time is over, and with it the session.
         let Some(count) = counted else { break };
         row_counts.insert(table.clone(), Some(count));
     }
-    Ok(ScratchRestored { row_counts, migrations, seconds, warnings: Vec::new() })
+    Ok(LiveState { row_counts, migrations })
 }
 
 /// Without a single error.
