@@ -39,9 +39,17 @@ pub struct PostgresOptions {
     certificate: Option<Certificate>,
     only_tls: bool,
     client_certificates: bool,
+    icu: bool,
 }
 
 impl PostgresOptions {
+    /// With ICU as the provider of collations, unless a database says otherwise.
+    #[must_use]
+    pub fn icu(mut self) -> Self {
+        self.icu = true;
+        self
+    }
+
     /// Of the version that `scripts/test` fetches, for the server only: the clients stay the system's.
     #[must_use]
     pub fn version(mut self, version: u16) -> Self {
@@ -150,6 +158,9 @@ impl PostgresServer {
             .args(["--pgdata=data", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
             .args(["--auth=scram-sha-256", "--username", SUPERUSER, "--pwfile"])
             .arg(password);
+        if options.icu {
+            initdb.args(["--locale-provider=icu", "--icu-locale=en"]);
+        }
         succeed(&mut initdb);
         let tls = options.certificate.map(|certificate| TlsFiles::install(&folder, certificate));
         folder.write("data/postgresql.conf", &options.configuration());

@@ -275,3 +275,36 @@ fn a_settings_value_that_cannot_be_carried_over_is_not_told() {
     assert_eq!(server.value(&database, "SELECT count(*) FROM own.items"), "1");
     assert_eq!(databases_beside(server, &database, "_replaced_"), "0");
 }
+
+#[test]
+fn texts_are_compared_as_before_whatever_the_cluster_would_do_by_itself() {
+    let server = PostgresServer::start_own(&PostgresOptions::default().icu());
+    let providers = "SELECT concat_ws(' ', datlocprovider, datcollate, datctype, daticulocale) FROM pg_database WHERE datname = ";
+    for (name, provider) in [
+        ("of_libc", "LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"),
+        ("of_icu", "LOCALE_PROVIDER icu ICU_LOCALE 'de'"),
+    ] {
+        server.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0 {provider}"));
+        server.sql(name, "CREATE TABLE words (word text); INSERT INTO words VALUES ('B'), ('a')");
+        let order = "SELECT string_agg(word, '' ORDER BY word) FROM words";
+        let provider = server.value("postgres", &format!("{providers}'{name}'"));
+        let before = server.value(name, order);
+        let project = project(server.url(name));
+        for format in ["sql", "custom"] {
+            let id = made(&project, format, &json!(false));
+            project.succeed(&json!({"operation": "verify-backup", "parameters": {"backup_id": id, "level": "restore"}}));
+            project.succeed(&restore(&id));
+            assert_eq!(server.value("postgres", &format!("{providers}'{name}'")), provider);
+            assert_eq!(server.value(name, order), before, "{name}");
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+    }
+    assert_eq!(
+        server.value("of_libc", "SELECT string_agg(word, '' ORDER BY word) FROM words"),
+        "Ba"
+    );
+    assert_eq!(
+        server.value("of_icu", "SELECT string_agg(word, '' ORDER BY word) FROM words"),
+        "aB"
+    );
+}

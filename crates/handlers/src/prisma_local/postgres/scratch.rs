@@ -94,19 +94,20 @@ fn create(
     name: &str,
 ) -> Result<Result<(), Error>, SessionEnd> {
     take_lock(session, name)?;
+    // Always named: the one of template0 is the cluster's, which may be another one.
     let provider = match version.major {
         ..15 => "''",
         15 => {
-            "CASE datlocprovider WHEN 'i' THEN pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', daticulocale) ELSE '' END"
+            "CASE datlocprovider WHEN 'i' THEN pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', daticulocale) ELSE ' LOCALE_PROVIDER libc' END"
         }
         16 => {
             "CASE datlocprovider WHEN 'i' THEN pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', daticulocale) \
-               || coalesce(pg_catalog.format(' ICU_RULES %L', nullif(daticurules, '')), '') ELSE '' END"
+               || coalesce(pg_catalog.format(' ICU_RULES %L', nullif(daticurules, '')), '') ELSE ' LOCALE_PROVIDER libc' END"
         }
         17.. => {
             "CASE datlocprovider WHEN 'i' THEN pg_catalog.format(' LOCALE_PROVIDER icu ICU_LOCALE %L', datlocale) \
                || coalesce(pg_catalog.format(' ICU_RULES %L', nullif(daticurules, '')), '') \
-               WHEN 'b' THEN pg_catalog.format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', datlocale) ELSE '' END"
+               WHEN 'b' THEN pg_catalog.format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', datlocale) ELSE ' LOCALE_PROVIDER libc' END"
         }
     };
     let [statement] = session.row(&format!(
