@@ -129,6 +129,20 @@ impl ScriptedTools {
         Self { folder }
     }
 
+    /// A folder with a tool that is the real one but for what a script, in bash, does with its arguments or its
+    /// output; `$real` is the real one.
+    pub fn with_script(name: &str, script: &str) -> Self {
+        let tools = Self::new();
+        let text = format!(
+            "#!/bin/bash\nreal='{}'\n\
+             case \" $* \" in *' --version '*) exec \"$real\" \"$@\" ;; esac\nset -o pipefail\n{script}\n",
+            program(name).display()
+        );
+        std::fs::write(tools.program(name), text).unwrap();
+        std::fs::set_permissions(tools.program(name), PermissionsExt::from_mode(0o755)).unwrap();
+        tools
+    }
+
     /// Writes a tool that stands for the real one of that name.
     #[must_use]
     pub fn with(self, name: &str, behaviour: Behaviour) -> Self {

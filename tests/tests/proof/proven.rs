@@ -1,6 +1,7 @@
 //! What is whole comes back, and is told so.
 
 use backup_tests::Project;
+use backup_tests::scripted_tool::ScriptedTools;
 use backup_tests::servers::{Dialect, MariadbServer, PostgresServer, many_tables};
 use serde_json::{Value, json};
 
@@ -150,5 +151,25 @@ fn the_schema_of_the_url_tells_where_the_migrations_are() {
     let project = project(server.address(&database).parameter("schema", "app"));
     let id = made(&project, "custom", &json!(true));
     assert_eq!(record(&project, &id)["migrations"]["applied_count"], 1);
+    proven(&project, &id);
+}
+
+#[test]
+fn what_a_dump_has_its_client_print_does_not_stop_it() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("talkative");
+    server.sql(&database, "CREATE TABLE items (id int); INSERT INTO items VALUES (1)");
+    let project = project(server.url(&database));
+    // As the tools of other versions set the values of sequences, and more than a pipe holds.
+    let tools = ScriptedTools::with_script(
+        "mariadb-dump",
+        r#""$real" "$@" | sed "s/^-- Dump completed/SELECT repeat('x', 300000);\n&/""#,
+    );
+    let create = json!({"operation": "create-backup", "parameters": {"environment": "dev", "compression": false}});
+    let mut host = tools.host(&project);
+    let answers = Project::converse(&mut host, create.to_string().as_bytes());
+    let id = answers.envelopes[0]["result"]["backup_id"].as_str().unwrap().to_owned();
+    let artifact = project.backups().join(format!("dev/{id}.sql"));
+    assert!(std::fs::read_to_string(artifact).unwrap().contains("repeat"));
     proven(&project, &id);
 }

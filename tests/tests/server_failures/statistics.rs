@@ -1,29 +1,13 @@
 //! A tool that ends well, and whose dump is well-formed and lacks rows: found out all the same.
 
-use std::os::unix::fs::PermissionsExt;
-
 use backup_tests::scripted_tool::ScriptedTools;
-use backup_tests::servers::program;
 use serde_json::Value;
 
 use crate::shop::{Server, Shop, answer, mark};
 
-/// A `pg_dump` that is the real one but for what a script does with its arguments or its output.
-fn tool(script: &str) -> ScriptedTools {
-    let tools = ScriptedTools::new();
-    let text = format!(
-        "#!/bin/bash\nreal='{}'\n\
-         case \" $* \" in *' --version '*) exec \"$real\" \"$@\" ;; esac\nset -o pipefail\n{script}\n",
-        program("pg_dump").display()
-    );
-    std::fs::write(tools.program("pg_dump"), text).unwrap();
-    std::fs::set_permissions(tools.program("pg_dump"), PermissionsExt::from_mode(0o755)).unwrap();
-    tools
-}
-
 fn ask(format: &'static str, script: &str) -> (Value, Shop<'static>) {
     let shop = Shop::new((Server::postgres(), format), "short");
-    let tools = tool(script);
+    let tools = ScriptedTools::with_script("pg_dump", script);
     let mut host = tools.host(&shop.project);
     mark(&mut host, &shop.project);
     (answer(&mut host, &shop.request()), shop)

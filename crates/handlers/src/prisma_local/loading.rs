@@ -73,7 +73,7 @@ impl LoadTool<'_> {
     }
 
     fn start(&self, command: &ToolCommand, stdin: Stdin) -> Result<RunningTool, Error> {
-        let started = self.launcher.start(command, stdin);
+        let started = self.launcher.start(&command.clone().discard_output(), stdin);
         started.map_err(|error| Error::storage("run", Path::new(self.name), error))
     }
 

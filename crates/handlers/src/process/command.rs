@@ -61,6 +61,7 @@ pub(crate) struct ToolCommand {
     environment: Vec<(OsString, Secret)>,
     low_priority: bool,
     remove_with_parent: Option<PathBuf>,
+    discards_output: bool,
 }
 
 /// What a tool's stdin is.
@@ -78,7 +79,7 @@ impl Launcher {
         Self { supervisor }
     }
 
-    /// Starts a tool. Its stdout and stderr are pipes.
+    /// Starts a tool. Its stderr is a pipe, and so is its stdout unless it is discarded.
     ///
     /// # Errors
     /// The system's reason for not starting the supervisor. That the tool itself cannot be started shows in
@@ -105,7 +106,8 @@ impl Launcher {
             Stdin::Empty => Stdio::null(),
             Stdin::Piped => Stdio::piped(),
         });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(if tool.discards_output { Stdio::null() } else { Stdio::piped() });
+        command.stderr(Stdio::piped());
         // A signal from the terminal is this program's to pass on.
         command.process_group(0);
         RunningTool::new(command.spawn()?)
@@ -121,7 +123,15 @@ impl ToolCommand {
             environment: Vec::new(),
             low_priority: false,
             remove_with_parent: None,
+            discards_output: false,
         }
+    }
+
+    /// Its stdout leads nowhere: a pipe that nobody reads would stop it once it is full.
+    #[must_use]
+    pub(crate) const fn discard_output(mut self) -> Self {
+        self.discards_output = true;
+        self
     }
 
     /// Adds an argument, which every user of the machine can see: never a secret.

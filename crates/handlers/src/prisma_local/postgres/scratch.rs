@@ -187,7 +187,6 @@ fn load(
             "--no-password",
             "--quiet",
             "--set=ON_ERROR_STOP=1",
-            "--output=/dev/null",
         ]);
         tool("psql")
             .feed(&command, &[(order.artifact.clone(), order.form.compression)], |input| input)
