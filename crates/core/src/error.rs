@@ -198,6 +198,9 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A backup was restored, and something else came back than was recorded.
+    #[error("Backup verification failed - what was restored is not what was recorded")]
+    RestoredDiffers(Box<VerificationFailure>),
     /// There is no such backup.
     #[error("Backup not found: {given}")]
     BackupNotFound {

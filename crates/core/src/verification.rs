@@ -178,9 +178,11 @@ pub fn grade_restored(
     if let Some((table, _)) = strange {
         return Err(failed(format!("{table} has rows and was not there")));
     }
-    let all_known = recorded
-        .iter()
-        .all(|(table, rows)| rows.is_some() && counted.get(table).is_some_and(Option::is_some));
+    // Of nothing it cannot be said that it is equal.
+    let all_known = !recorded.is_empty()
+        && recorded
+            .iter()
+            .all(|(table, rows)| rows.is_some() && counted.get(table).is_some_and(Option::is_some));
     Ok(if all_known { Restored::RowsEqual } else { Restored::Loaded })
 }
 

@@ -4,7 +4,7 @@ use backup_tests::Project;
 use backup_tests::servers::{MariadbServer, PostgresServer};
 use serde_json::{Value, json};
 
-use crate::{made, project, proof, record};
+use crate::{made, project, proof, proven, record};
 
 const FILL: &str = "CREATE TABLE items (id integer PRIMARY KEY); INSERT INTO items VALUES (1), (2); \
                     CREATE TABLE others (id integer PRIMARY KEY);";
@@ -21,6 +21,8 @@ fn assert_found(project: &Project, id: &str, words: &str) {
     let failed = project.fail(&proof(id), "verification_failed");
     let finding = failed["result"]["finding"].as_str().unwrap();
     assert!(finding.contains(words), "{finding}");
+    let advice = failed["recovery"]["suggestions"].to_string();
+    assert!(advice.contains("Keep the file") && !advice.contains("Delete"), "{advice}");
     assert_eq!(record(project, id)["status"], "invalid");
 }
 
@@ -74,4 +76,36 @@ fn key(project: &Project, id: &str, schema: &str) -> String {
     let counts = manifest["row_counts"].as_object().unwrap();
     let name = [format!("{schema}items"), "items".to_owned()];
     name.into_iter().find(|name| counts.contains_key(name)).unwrap()
+}
+
+#[test]
+fn what_a_restore_found_is_not_undone_by_looking_at_the_bytes_again() {
+    for (project, schema) in projects() {
+        let id = made(&project, "sql", &json!(true));
+        let table = key(&project, &id, schema);
+        forge(&project, &id, |manifest| manifest["row_counts"][&table] = json!(3));
+        assert_found(&project, &id, "items has 2 of 3 rows");
+        for level in ["quick", "full"] {
+            let verify = json!({"operation": "verify-backup", "parameters": {"backup_id": id, "level": level}});
+            let result = project.succeed(&verify);
+            assert!(result["warnings"].to_string().contains("stays invalid"), "{result:#}");
+            assert_eq!(record(&project, &id)["status"], "invalid", "{level}");
+        }
+        project.fail(
+            &json!({"operation": "guard", "parameters": {"environment": "dev"}}),
+            "backup_required",
+        );
+        forge(&project, &id, |manifest| manifest["row_counts"][&table] = json!(2));
+        proven(&project, &id);
+        assert_eq!(record(&project, &id)["status"], "valid");
+    }
+}
+
+#[test]
+fn of_nothing_it_is_not_said_that_it_is_equal() {
+    let server = PostgresServer::shared();
+    let project = project(server.url(&server.new_database("empty")));
+    let id = made(&project, "sql", &json!(false));
+    let result = project.succeed(&proof(&id));
+    assert_eq!(result["verification"]["level"], "restored", "{result:#}");
 }

@@ -41,15 +41,22 @@ pub(super) async fn verify(
     run.step(Step::VerifyingIntegrity);
     check_reachable(&store, &found)?;
     let level = parameters.level.unwrap_or_default();
-    let mut graded = examine_and_grade(host, &project, &found, level, run).await?;
-    let mut proof = None;
-    if level == VerifyLevel::Restore && graded.is_ok() {
-        graded = proof::prove(host, &project, &found, session, run)
-            .await?
-            .map(|proven| proof.insert(proven).restored.evidence());
+    let graded = examine_and_grade(host, &project, &found, level, run).await?;
+    let now;
+    let (reached, proof) = if level == VerifyLevel::Restore && graded.is_ok() {
+        let proven = proof::prove(host, &project, &found, session, run).await?;
+        now = (host.clock)();
+        let (reached, proof) = settle_proof(&store, &found, proven, now, run).await?;
+        (reached, Some(proof))
+    } else {
+        now = (host.clock)();
+        (settle(&store, &found, graded, now, run).await?, None)
+    };
+    let mut warnings = proof.as_ref().map(|proof| proof.warnings.clone()).unwrap_or_default();
+    let again = find::find(&store, &id, Some(found.folder.environment.as_str()))?;
+    if again.standing.status == RecordStatus::Invalid {
+        warnings.push("It stays invalid: a deeper verification failed before, and only one that goes as far can say otherwise".to_owned());
     }
-    let now = (host.clock)();
-    let reached = settle(&store, &found, graded, proof.as_ref(), now, run).await?;
     let result = VerifyBackupResult {
         backup_id: id.to_string(),
         file_path: project.shown(&found.artifact),
@@ -64,36 +71,74 @@ pub(super) async fn verify(
         },
         restored: proof.as_ref().map(|proof| proof.told),
         duration_seconds: run.seconds(),
-        warnings: proof.map(|proof| proof.warnings).unwrap_or_default(),
+        warnings,
     };
     Done::new(&result, format!("Backup verified: {id}"))
 }
 
-/// Notes the verdict, and makes an error of a bad one.
+/// Notes the verdict of an examination, and makes an error of a bad one.
 async fn settle(
     store: &Store<'_>,
     found: &Found,
     graded: Result<Evidence, VerificationFailure>,
-    proof: Option<&Proof>,
     now: DateTime<Utc>,
     run: &Run,
 ) -> Result<Evidence, Error> {
-    let note = Note {
-        note_version: MANIFEST_VERSION.to_owned(),
-        backup_id: found.id.to_string(),
-        kind: if graded.is_ok() { NoteKind::Verified } else { NoteKind::Mismatch },
-        at: now,
-        run_id: run.id.to_string(),
-        host: storage::host_name(),
-        level: graded.as_ref().ok().copied(),
-        restore_seconds: proof.map(|proof| proof.told.restore_seconds),
-        finding: graded.as_ref().err().map(|failure| failure.finding.clone()),
-        file_readable: graded.as_ref().err().map(|failure| failure.readable),
-        artifact: None,
-        project: None,
+    let note = match &graded {
+        Ok(level) => Note { level: Some(*level), ..note(found, NoteKind::Verified, now, run) },
+        Err(failure) => mismatch(found, failure, now, run),
     };
     note_finding(store, found, &note, run).await?;
     graded.map_err(|failure| Error::VerificationFailed(Box::new(failure)))
+}
+
+/// The same for a restore.
+async fn settle_proof(
+    store: &Store<'_>,
+    found: &Found,
+    proven: Result<Proof, VerificationFailure>,
+    now: DateTime<Utc>,
+    run: &Run,
+) -> Result<(Evidence, Proof), Error> {
+    let note = match &proven {
+        Ok(proof) => Note {
+            level: Some(proof.restored.evidence()),
+            restore_seconds: Some(proof.told.restore_seconds),
+            ..note(found, NoteKind::Verified, now, run)
+        },
+        // Only another restore can say otherwise.
+        Err(failure) => {
+            Note { level: Some(Evidence::Restored), ..mismatch(found, failure, now, run) }
+        }
+    };
+    note_finding(store, found, &note, run).await?;
+    let proof = proven.map_err(|failure| Error::RestoredDiffers(Box::new(failure)))?;
+    Ok((proof.restored.evidence(), proof))
+}
+
+fn mismatch(found: &Found, failure: &VerificationFailure, now: DateTime<Utc>, run: &Run) -> Note {
+    Note {
+        finding: Some(failure.finding.clone()),
+        file_readable: Some(failure.readable),
+        ..note(found, NoteKind::Mismatch, now, run)
+    }
+}
+
+fn note(found: &Found, kind: NoteKind, now: DateTime<Utc>, run: &Run) -> Note {
+    Note {
+        note_version: MANIFEST_VERSION.to_owned(),
+        backup_id: found.id.to_string(),
+        kind,
+        at: now,
+        run_id: run.id.to_string(),
+        host: storage::host_name(),
+        level: None,
+        restore_seconds: None,
+        finding: None,
+        file_readable: None,
+        artifact: None,
+        project: None,
+    }
 }
 
 /// Examines a backup before it is brought back, and notes what is wrong with it.
@@ -106,7 +151,7 @@ pub(super) async fn examine_again(
     check_reachable(store, found)?;
     let graded = examine_and_grade(host, store.project, found, VerifyLevel::Full, run).await?;
     if graded.is_err() {
-        settle(store, found, graded, None, (host.clock)(), run).await?;
+        settle(store, found, graded, (host.clock)(), run).await?;
     }
     Ok(())
 }
@@ -129,14 +174,7 @@ pub(super) async fn prove_new(
             other => other,
         },
     )?;
-    let (graded, proof) = match proven {
-        Ok(proof) => (Ok(proof.restored.evidence()), Some(proof)),
-        Err(failure) => (Err(failure), None),
-    };
-    let now = (host.clock)();
-    let evidence = settle(store, &found, graded, proof.as_ref(), now, run).await?;
-    let proof = proof.ok_or_else(|| Error::internal("what is proven has a proof"))?;
-    Ok((evidence, proof))
+    settle_proof(store, &found, proven, (host.clock)(), run).await
 }
 
 /// A folder that is not there is no proof that its files are gone: a disk may not be mounted.

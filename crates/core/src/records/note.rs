@@ -58,7 +58,7 @@ pub struct Note {
     pub run_id: String,
     /// The host it ran on.
     pub host: String,
-    /// How far the proof got; with `verified`.
+    /// How far the proof got; with `mismatch`, which one failed, where that was a restore.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub level: Option<Evidence>,
     /// How long the restore into a scratch database took, in seconds; with `verified`, where it was restored.

@@ -52,15 +52,18 @@ impl Standing {
 }
 
 /// Folds notes, oldest first, into a standing. A later pass at a lower level lowers nothing; a failure
-/// takes everything until a later pass.
+/// takes everything until a later pass that goes as far: the bytes of a backup that came back otherwise than it was
+/// recorded were never in doubt.
 pub fn standing<'a>(at_creation: Standing, notes: impl IntoIterator<Item = &'a Note>) -> Standing {
     let mut standing = at_creation;
     let mut deleting = at_creation.status == RecordStatus::Deleting;
+    let mut failed_at = Some(Evidence::PlausibleSize);
     for note in notes {
         match note.kind {
             NoteKind::Verified if standing.status == RecordStatus::Invalid => {
                 // What the failure took away comes back only as far as this proof goes.
-                if note.level >= Some(Evidence::PlausibleSize) {
+                if note.level >= failed_at {
+                    failed_at = Some(Evidence::PlausibleSize);
                     standing.status = RecordStatus::Valid;
                     standing.level = note.level;
                 }
@@ -71,6 +74,7 @@ pub fn standing<'a>(at_creation: Standing, notes: impl IntoIterator<Item = &'a N
                 standing.verified_at = Some(note.at);
             }
             NoteKind::Mismatch => {
+                failed_at = failed_at.max(note.level);
                 standing.status = RecordStatus::Invalid;
                 standing.level = None;
                 standing.verified_at = Some(note.at);

@@ -18,6 +18,12 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
         },
         Error::SpaceDuring { required, available } => space_facts(*required, *available),
         Error::VerificationFailed(failure) => verification_facts(failure),
+        Error::RestoredDiffers(failure) => ErrorFacts {
+            backup_file: Some(failure.file.clone()),
+            file_readable: Some(failure.readable),
+            finding: Some(cut(&failure.finding, LONGEST_FINDING)),
+            ..none
+        },
         Error::BackupRequired { reason } => {
             ErrorFacts { finding: Some(cut(reason, LONGEST_FINDING)), ..none }
         }

@@ -146,7 +146,7 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::PermissionDenied { .. } => ErrorCode::PermissionDenied,
         Error::SpaceBefore { .. } | Error::SpaceDuring { .. } => ErrorCode::InsufficientDiskSpace,
         Error::DirectoryNotWritable { .. } => ErrorCode::DirectoryNotWritable,
-        Error::VerificationFailed(_) => ErrorCode::VerificationFailed,
+        Error::VerificationFailed(_) | Error::RestoredDiffers(_) => ErrorCode::VerificationFailed,
         Error::RestoreFailed { .. } => ErrorCode::RestoreFailed,
         Error::BackupRequired { .. } => ErrorCode::BackupRequired,
         Error::BackupNotFound { .. } => ErrorCode::BackupNotFound,
@@ -187,7 +187,9 @@ fn tool_output(error: &Error) -> Option<String> {
         | Error::Disturbed { detail }
         | Error::CatalogueDamaged { detail, .. } => Some(detail.clone()),
         Error::Storage { source, .. } => Some(source.to_string()),
-        Error::VerificationFailed(failure) => failure.words.clone(),
+        Error::VerificationFailed(failure) | Error::RestoredDiffers(failure) => {
+            failure.words.clone()
+        }
         Error::PermissionDenied { words, .. } | Error::RestoreFailed { words, .. } => words.clone(),
         _ => None,
     }
@@ -314,6 +316,11 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
             "Retry backup creation".to_owned(),
             "Check disk space during backup".to_owned(),
             "Verify database connection stability".to_owned(),
+        ]),
+        Error::RestoredDiffers(_) => say([
+            "Keep the file: its bytes are those that were recorded".to_owned(),
+            format!("Make another backup and prove it: /faber-db:backup {environment}"),
+            "See whether somebody changed the manifest, or wrote into the scratch database while it was counted".to_owned(),
         ]),
         Error::BackupRequired { .. } => {
             let mut next = context.request_for("create-backup");

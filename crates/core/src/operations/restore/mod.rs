@@ -266,7 +266,7 @@ impl Restore<'_> {
     ) -> Result<Option<String>, Error> {
         let restored = database.restore_beside(order, run).await?;
         verification::grade_restored(&self.found.artifact, &self.manifest, &restored)
-            .map_err(|failure| Error::VerificationFailed(Box::new(failure)))?;
+            .map_err(|failure| Error::RestoredDiffers(Box::new(failure)))?;
         self.check_target(host, session)?;
         run.interrupt.check()?;
         run.step(Step::ReplacingDatabase);
