@@ -7,6 +7,7 @@ mod interrupted;
 mod mismatch;
 mod proven;
 mod refused;
+mod silent;
 
 use backup_tests::Project;
 use serde_json::{Value, json};

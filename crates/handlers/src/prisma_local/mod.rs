@@ -4,6 +4,7 @@ mod aside;
 mod client_session;
 mod dump_tool;
 mod folder;
+mod lines;
 mod loading;
 mod migrations;
 mod mysql;

@@ -138,14 +138,24 @@ impl Reaching {
         }
     }
 
-    /// The command of a tool, connected to another database of the same server.
-    pub(super) fn command_in(&self, program: &Path, database: &str) -> ToolCommand {
-        self.command(program).variable("PGDATABASE", Secret::new(database.to_owned()))
+    /// The command of a tool, connected to another database of the same server, its sessions with options of their
+    /// own beside those of the URL.
+    pub(super) fn command_in(&self, program: &Path, database: &str, options: &str) -> ToolCommand {
+        let own = self.connection.environment.variable("PGOPTIONS");
+        let own = own.map(|own| format!("{} ", own.expose_secret())).unwrap_or_default();
+        self.command(program)
+            .variable("PGDATABASE", Secret::new(database.to_owned()))
+            .variable("PGOPTIONS", Secret::new(format!("{own}{options}")))
     }
 
     /// A session in another database of the same server, fit to read everything there.
-    pub(super) fn open_in(&self, psql: &Tool, database: &str) -> Result<Session, Error> {
-        let command = self.command_in(&psql.path, database);
+    pub(super) fn open_in(
+        &self,
+        psql: &Tool,
+        database: &str,
+        options: &str,
+    ) -> Result<Session, Error> {
+        let command = self.command_in(&psql.path, database, options);
         let opened = Session::open(&command, &self.launcher, self.settings.stall, &self.interrupt);
         let prepared = opened.and_then(|mut session| {
             prepare(&mut session)?;

@@ -12,6 +12,7 @@ mod dump;
 mod examine;
 mod globals;
 mod inspect;
+mod quiet;
 mod replace;
 mod reserve;
 mod scratch;
@@ -33,6 +34,7 @@ use backup_protocol::Format;
 use super::aside::{Lent, blocking};
 use crate::process::Launcher;
 use connect::{Reached, Reaching};
+use scratch::Scratch;
 
 pub(super) use examine::examine;
 
@@ -61,7 +63,7 @@ struct Connected {
     reaching: Reaching,
     reached: Reached,
     /// The scratch database that was restored beside it and is still there.
-    beside: Option<String>,
+    beside: Option<Scratch>,
 }
 
 impl PostgresDatabase {
@@ -154,8 +156,8 @@ impl Database for PostgresDatabase {
         let run = run.clone();
         self.0
             .work(move |Connected { reaching, reached, beside }| {
-                let (name, restored) = scratch::restore_beside(reaching, reached, &order, &run)?;
-                *beside = Some(name);
+                let (made, restored) = scratch::restore_beside(reaching, reached, &order, &run)?;
+                *beside = Some(made);
                 restored
             })
             .await
@@ -163,7 +165,7 @@ impl Database for PostgresDatabase {
 
     async fn discard_beside(&mut self) -> Option<String> {
         let discarded = self.0.work(|Connected { reached, beside, .. }| {
-            Ok(beside.take().and_then(|name| scratch::discard(reached, &name)))
+            Ok(beside.take().and_then(|left| scratch::discard(reached, &left)))
         });
         discarded.await.unwrap_or_else(|error| Some(error.to_string()))
     }

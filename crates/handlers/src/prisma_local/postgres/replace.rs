@@ -12,6 +12,8 @@ use backup_core::{Error, Interrupt, LiveState};
 use super::carry_over;
 use super::connect::{Reached, Reaching};
 use super::dump::lock_wait;
+use super::quiet;
+use super::scratch::Scratch;
 use super::session::{Session, SessionEnd, identifier, literal};
 use super::snapshot::{self, MigrationsTable};
 
@@ -114,7 +116,7 @@ impl Reaching {
 pub(super) fn replace(
     reaching: &Reaching,
     reached: &mut Reached,
-    scratch: &str,
+    scratch: &Scratch,
     stamp: &str,
 ) -> Result<String, Error> {
     // What the server is told from here on it does, whatever this program hears meanwhile.
@@ -125,11 +127,14 @@ pub(super) fn replace(
     let [live] = reached.session.row("SELECT pg_catalog.current_database()").map_err(failed)?;
     reaching.refuse_swap(&mut reached.session)?;
     // Without statistics the first queries would be planned badly.
-    reaching.open_in(&reached.psql, scratch)?.run("ANALYZE").map_err(failed)?;
-    let carried = carry_over::read(&mut reached.session, scratch).map_err(failed)?;
+    reaching
+        .open_in(&reached.psql, &scratch.name, scratch.options)?
+        .run("ANALYZE")
+        .map_err(failed)?;
+    let carried = carry_over::read(&mut reached.session, &scratch.name).map_err(failed)?;
     let maintenance = MAINTENANCE.into_iter().find(|name| *name != live).unwrap_or(MAINTENANCE[0]);
-    let mut session = reaching.open_in(&reached.psql, maintenance)?;
-    let mut other = reaching.open_in(&reached.psql, maintenance)?;
+    let mut session = reaching.open_in(&reached.psql, maintenance, quiet::WRITING)?;
+    let mut other = reaching.open_in(&reached.psql, maintenance, quiet::WRITING)?;
     for statement in &carried.before {
         if let Some([_, sentence]) = session.refusal(statement).map_err(failed)? {
             // A setting's value may be anybody's secret.
@@ -147,12 +152,12 @@ pub(super) fn replace(
          COMMENT ON DATABASE {live} IS {comment}\\; COMMIT",
         live = identifier(&live),
         old = identifier(&old),
-        scratch = identifier(scratch),
+        scratch = identifier(&scratch.name),
         comment = carried.comment
     );
     let swapped = swap(&mut session, &mut other, &live, &renames).map_err(failed);
     // Our own session was in the way as well.
-    reached.session = reaching.open_in(&reached.psql, &live)?;
+    reached.session = reaching.open_in(&reached.psql, &live, "")?;
     match swapped? {
         None => Ok(old),
         Some(words) => Err(Error::RestoreFailed {

@@ -11,6 +11,7 @@ use backup_protocol::{Format, RowCounts};
 use super::connect::{Reached, Reaching};
 use super::dump::lock_wait;
 use super::examine::PG_RESTORE;
+use super::quiet;
 use super::session::{Session, SessionEnd, identifier, literal, plain_words};
 use super::snapshot::{self, MigrationsTable};
 use crate::prisma_local::loading::LoadTool;
@@ -33,6 +34,14 @@ const FORCE_SINCE: u32 = 13;
 /// The SQLSTATE of a missing right.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
+/// A scratch database.
+#[derive(Clone, Debug)]
+pub(super) struct Scratch {
+    pub name: String,
+    /// The options of the sessions in it.
+    pub options: &'static str,
+}
+
 /// Restores a backup into a scratch database, counts what is in it, and drops it.
 pub(super) fn restore(
     reaching: &Reaching,
@@ -40,8 +49,8 @@ pub(super) fn restore(
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
-    let (name, restored) = restore_beside(reaching, reached, order, run)?;
-    let left = discard(reached, &name);
+    let (scratch, restored) = restore_beside(reaching, reached, order, run)?;
+    let left = discard(reached, &scratch);
     restored.map(|restored| {
         let warnings = restored.warnings.into_iter().chain(left).collect();
         ScratchRestored { warnings, ..restored }
@@ -55,27 +64,30 @@ pub(super) fn restore_beside(
     reached: &mut Reached,
     order: &ScratchOrder,
     run: &Run,
-) -> Result<(String, Result<ScratchRestored, Error>), Error> {
+) -> Result<(Scratch, Result<ScratchRestored, Error>), Error> {
     if reached.is_standby {
         return Err(Error::UnsupportedDatabase {
             what: "a standby can hold no scratch database".to_owned(),
         });
     }
     let failed = |end| reaching.failed(end);
+    let options = quiet::options(reaching, reached, order, run)?;
     let session = &mut reached.session;
     let version = reached.version;
+    session.run("SET default_transaction_read_only = off").map_err(failed)?;
     let warnings = sweep(session, version).map_err(failed)?;
-    let name = format!("{PREFIX}{}", run.id);
-    create(session, version, &name).map_err(failed)??;
-    let restored = mark(session, &name)
+    let scratch = Scratch { name: format!("{PREFIX}{}", run.id), options };
+    create(session, version, &scratch.name).map_err(failed)??;
+    let restored = mark(session, &scratch.name)
         .map_err(failed)
-        .and_then(|()| load_and_count(reaching, reached, &name, order, run))
+        .and_then(|()| load_and_count(reaching, reached, &scratch, order, run))
         .map(|restored| ScratchRestored { warnings, ..restored });
-    Ok((name, restored))
+    Ok((scratch, restored))
 }
 
 /// Drops a scratch database; a warning where that fails.
-pub(super) fn discard(reached: &mut Reached, name: &str) -> Option<String> {
+pub(super) fn discard(reached: &mut Reached, scratch: &Scratch) -> Option<String> {
+    let name = &scratch.name;
     // Also where the run was interrupted: nothing of it is left on a server.
     reached.session.listen_to(&Interrupt::default());
     let words = match drop_database(&mut reached.session, reached.version, name) {
@@ -145,14 +157,14 @@ fn mark(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
 fn load_and_count(
     reaching: &Reaching,
     reached: &Reached,
-    name: &str,
+    scratch: &Scratch,
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let begun = Instant::now();
-    load(reaching, reached, name, order, run)?;
+    load(reaching, reached, scratch, order, run)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let mut session = reaching.open_in(&reached.psql, name)?;
+    let mut session = reaching.open_in(&reached.psql, &scratch.name, scratch.options)?;
     let failed = |end| reaching.failed(end);
     leave_subscriptions(&mut session).map_err(failed)?;
     let place = MigrationsTable::of(reaching, &order.migrations_table);
@@ -174,15 +186,16 @@ fn load_and_count(
 fn load(
     reaching: &Reaching,
     reached: &Reached,
-    name: &str,
+    scratch: &Scratch,
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<(), Error> {
     let settings = &reaching.settings;
+    let Scratch { name, options } = scratch;
     let tool =
         |name| LoadTool { name, launcher: &reaching.launcher, threads: settings.threads, run };
     let loaded = if order.form.format == Format::Sql {
-        let command = reaching.command_in(&reached.psql.path, name).arguments([
+        let command = reaching.command_in(&reached.psql.path, name, options).arguments([
             "--no-psqlrc",
             "--no-password",
             "--quiet",
@@ -193,7 +206,7 @@ fn load(
     } else {
         let tools = find_all(PG_RESTORE, settings, &reaching.launcher, &run.interrupt)?;
         let command = reaching
-            .command_in(&newest(tools)?.path, name)
+            .command_in(&newest(tools)?.path, name, options)
             .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
             .arguments([format!("--jobs={}", settings.threads), format!("--dbname={name}")])
             .argument("--")
