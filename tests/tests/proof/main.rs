@@ -5,6 +5,7 @@
 mod created;
 mod interrupted;
 mod mismatch;
+mod outside;
 mod proven;
 mod refused;
 mod silent;

@@ -86,7 +86,9 @@ mod tests {
             let mut seen = Vec::new();
             let mut look = |line: &[u8]| seen.push(line.len());
             let mut heads = LineHeads::new(&mut look);
-            text.as_bytes().chunks(piece).for_each(|part| heads.feed(part));
+            for part in text.as_bytes().chunks(piece) {
+                heads.feed(part);
+            }
             heads.line();
             assert_eq!(seen, [5, 0, LONGEST_HEAD, 4], "{piece}");
         }

@@ -292,6 +292,7 @@ pub(super) fn both(before: &Objects, after: &Objects) -> Objects {
         columns: BTreeSet::new(),
         with_rare_types: BTreeSet::new(),
         with_rows_of_others: BTreeSet::new(),
+        with_rows_elsewhere: BTreeSet::new(),
         system_versioned: BTreeSet::new(),
         without_transactions: BTreeSet::new(),
         with_invisible_columns: BTreeSet::new(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use backup_core::{DatabaseFacts, Error};
 
 use super::grants::Grants;
+use super::outside;
 use super::session::{Session, SessionEnd};
 use crate::tools::{Family, Version};
 
@@ -15,8 +16,6 @@ const MOST_NAMED: usize = 5;
 /// MySQL has a privilege of its own for the text of routines since this version.
 const SHOW_ROUTINE_SINCE: Version = Version { major: 8, minor: 0, patch: 20 };
 
-/// The engine of tables that show the rows of others (`MERGE`).
-const WITH_ROWS_OF_OTHERS: &str = "MRG_MyISAM";
 /// Types of MariaDB's own.
 const RARE_TYPES: [&str; 4] = ["inet4", "inet6", "uuid", "vector"];
 
@@ -40,6 +39,8 @@ pub(super) struct Objects {
     pub with_rare_types: BTreeSet<String>,
     /// Tables that show the rows of others, and have none of their own in a dump.
     pub with_rows_of_others: BTreeSet<String>,
+    /// Those of them whose rows are not in tables of this server.
+    pub with_rows_elsewhere: BTreeSet<String>,
     /// Tables that keep former versions of their rows.
     pub system_versioned: BTreeSet<String>,
     /// Tables whose engine knows no transactions.
@@ -80,7 +81,11 @@ pub(super) fn objects(session: &mut Session) -> Result<Objects, SessionEnd> {
                 if kind == "SYSTEM VERSIONED" {
                     objects.system_versioned.insert(name.clone());
                 }
-                if engine == WITH_ROWS_OF_OTHERS {
+                let is_elsewhere = outside::ENGINES.contains(&engine.as_str());
+                if is_elsewhere {
+                    objects.with_rows_elsewhere.insert(name.clone());
+                }
+                if is_elsewhere || outside::MERGE.contains(&engine.as_str()) {
                     objects.with_rows_of_others.insert(name.clone());
                 } else {
                     let rows = rows.parse().ok();
@@ -185,13 +190,15 @@ pub(super) fn facts(
     )?;
     let mut warnings = Vec::new();
     if !objects.without_transactions.is_empty() && !global_read_lock {
-        let names: Vec<&str> =
-            objects.without_transactions.iter().take(MOST_NAMED).map(String::as_str).collect();
-        let more = objects.without_transactions.len().saturating_sub(MOST_NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         warnings.push(format!(
-            "Tables without transactions (MyISAM and its like) are not of the same instant as the others if they are written to meanwhile: {}{more}; backup.global_read_lock keeps writers out",
-            names.join(", ")
+            "Tables without transactions (MyISAM and its like) are not of the same instant as the others if they are written to meanwhile: {}; backup.global_read_lock keeps writers out",
+            some_of(&objects.without_transactions)
+        ));
+    }
+    if !objects.with_rows_elsewhere.is_empty() {
+        warnings.push(format!(
+            "Rows that tables show from elsewhere are not in the dump: {}",
+            some_of(&objects.with_rows_elsewhere)
         ));
     }
     Ok(DatabaseFacts {
@@ -200,6 +207,15 @@ pub(super) fn facts(
         warnings,
         ..DatabaseFacts::default()
     })
+}
+
+/// Some of the names, and how many more there are.
+fn some_of(names: &BTreeSet<String>) -> String {
+    let some: Vec<&str> = names.iter().take(MOST_NAMED).map(String::as_str).collect();
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => some.join(", "),
+        more => format!("{} and {more} more", some.join(", ")),
+    }
 }
 
 /// What the rights of a user are held against.

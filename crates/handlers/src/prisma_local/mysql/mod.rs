@@ -14,6 +14,7 @@ mod folder_script;
 mod grants;
 mod inspect;
 mod mydumper;
+mod outside;
 mod reserve;
 mod scratch;
 mod script;

@@ -35,6 +35,15 @@ pub(super) fn fitting_tool(reaching: &Reaching, objects: &Objects) -> Result<Too
             instead: "sql",
         });
     }
+    if let Some(table) = objects.with_rows_elsewhere.first() {
+        return Err(Error::FormatUnsuitable {
+            format: "directory",
+            detail: format!(
+                "mydumper writes the rows that {table} shows from elsewhere, and would write them there when it is brought back"
+            ),
+            instead: "sql",
+        });
+    }
     refuse_what_it_loses(tool.candidate.version, &connection.database, objects)?;
     Ok(tool)
 }

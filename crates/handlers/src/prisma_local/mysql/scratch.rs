@@ -16,6 +16,7 @@ use super::connect::{Reached, Reaching};
 use super::event_filter::EventFilter;
 use super::folder_script;
 use super::inspect::{self, Rows};
+use super::outside;
 use super::script::ScriptCheck;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
@@ -39,6 +40,7 @@ pub(super) fn restore(
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let failed = |end| reaching.failed(end);
+    outside::refuse(reaching, reached, order, run)?;
     let [live] = reached.session.row("SELECT DATABASE()").map_err(failed)?;
     let prefix = prefix(&live);
     sweep(&mut reached.session, &prefix).map_err(failed)?;
