@@ -255,6 +255,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Something failed, and something is there all the same.
+    #[error("{error}")]
+    Remains {
+        /// What failed.
+        error: Box<Error>,
+        /// What is there, in one sentence each.
+        remains: Vec<String>,
+    },
     /// A signal ended the run.
     #[error("Interrupted")]
     Interrupted,
@@ -331,6 +339,28 @@ pub struct ConfirmationRequest {
 }
 
 impl Error {
+    /// This error, and what is there all the same.
+    #[must_use]
+    pub fn with_remains(self, remains: impl IntoIterator<Item = String>) -> Self {
+        let more: Vec<String> = remains.into_iter().collect();
+        match self {
+            error if more.is_empty() => error,
+            Self::Remains { error, mut remains } => {
+                remains.extend(more);
+                Self::Remains { error, remains }
+            }
+            error => Self::Remains { error: Box::new(error), remains: more },
+        }
+    }
+
+    /// What failed, and what is there all the same.
+    pub fn parts(&self) -> (&Self, &[String]) {
+        match self {
+            Self::Remains { error, remains } => (error, remains),
+            error => (error, &[]),
+        }
+    }
+
     /// A failure of the file system, told apart by its cause: a full disk is no mere storage failure.
     pub fn storage(action: &'static str, path: &Path, source: io::Error) -> Self {
         if is_disk_full(&source) {

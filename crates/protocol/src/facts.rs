@@ -99,6 +99,9 @@ pub struct ErrorFacts {
     /// The server's product and version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_version: Option<String>,
+    /// What is there although the request failed: a backup that was recorded, a database that could not be removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remains: Option<Vec<String>>,
     /// The names that would have been taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<Vec<String>>,

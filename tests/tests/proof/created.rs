@@ -52,12 +52,12 @@ fn a_new_backup_that_cannot_be_proven_here_is_recorded_and_the_answer_an_error()
     server.sql(&database, "GRANT pg_read_all_data TO \"reader of all\"");
     let project = project(server.address(&database).user("reader of all", "secret"));
     let failed = project.fail(&request(&json!({"verify": "restore"})), "restore_failed");
-    assert!(
-        failed["error"].as_str().unwrap().contains("is recorded, but not proven"),
-        "{failed:#}"
-    );
+    let remains = failed["result"]["remains"][0].as_str().unwrap();
+    assert!(remains.contains("is recorded, but not proven"), "{failed:#}");
+    assert_eq!(failed["recovery"]["suggestions"][0], remains);
     let records = project.catalogue()["backups"].as_array().unwrap().clone();
     assert_eq!(records.len(), 1);
+    assert!(remains.starts_with(records[0]["backup_id"].as_str().unwrap()));
     assert_eq!(records[0]["status"], "valid");
     assert_eq!(records[0]["verification"]["level"], "plausible_size");
 }

@@ -79,3 +79,72 @@ fn a_database_whose_sessions_only_read_is_proven_and_restored() {
         std::thread::sleep(std::time::Duration::from_millis(1100));
     }
 }
+
+/// A database whose dump does not load, after it has made a subscription.
+#[test]
+fn subscriptions_keep_no_scratch_database_from_being_dropped() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("subscribed");
+    server.sql(
+        &database,
+        "CREATE TABLE items (id integer); CREATE SUBSCRIPTION never CONNECTION 'host=/nowhere' PUBLICATION none \
+         WITH (connect = false, slot_name = 'never')",
+    );
+    let project = project(server.url(&database));
+    let whole = made(&project, "custom", &json!(false));
+    let result = project.succeed(&proof(&whole));
+    assert!(result["warnings"].to_string().contains("not brought back: never"), "{result:#}");
+    // Without a path that finds the table, the view cannot be filled.
+    server.sql(
+        &database,
+        "CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM items'; \
+         CREATE MATERIALIZED VIEW seen AS SELECT public.counted()",
+    );
+    let left = format!(
+        "SELECT count(*) FROM pg_database d JOIN pg_shdescription s ON s.objoid = d.oid WHERE s.description \
+         LIKE '%beside database ' || (SELECT oid FROM pg_database WHERE datname = '{database}')"
+    );
+    for format in ["sql", "custom", "directory"] {
+        let id = made(&project, format, &json!(false));
+        let failed = project.fail(&proof(&id), "restore_failed");
+        assert!(failed["result"]["remains"].is_null(), "{failed:#}");
+        assert_eq!(server.value("postgres", &left), "0", "{format}");
+    }
+    let restore = json!({"operation": "restore-backup", "parameters": {"environment": "dev", "backup_id": whole}});
+    let failed = project.fail(&restore, "unsupported_database");
+    assert!(failed["error"].as_str().unwrap().contains("1 subscriptions"), "{failed:#}");
+    server
+        .sql(&database, "ALTER SUBSCRIPTION never SET (slot_name = NONE); DROP SUBSCRIPTION never");
+    project.succeed(&restore);
+}
+
+#[test]
+fn a_scratch_database_that_cannot_be_dropped_is_told_with_the_error() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("kept");
+    server.sql(
+        &database,
+        "CREATE TABLE items (id integer); CREATE ROLE \"gone before\"; ALTER TABLE items OWNER TO \"gone before\"",
+    );
+    let project = project(server.url(&database));
+    let id = made(&project, "sql", &json!(false));
+    server.sql(&database, "ALTER TABLE items OWNER TO postgres; DROP ROLE \"gone before\"");
+    // Whoever uses it as a template keeps it.
+    let keeps = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while keeps.load(std::sync::atomic::Ordering::Relaxed) {
+                let mark = format!(
+                    "UPDATE pg_database SET datistemplate = true WHERE oid IN (SELECT objoid FROM pg_shdescription \
+                     WHERE description LIKE '%beside database ' || (SELECT oid FROM pg_database WHERE datname = '{database}'))"
+                );
+                server.try_sql("postgres", &mark).ok();
+            }
+        });
+        let failed = project.fail(&proof(&id), "restore_failed");
+        keeps.store(false, std::sync::atomic::Ordering::Relaxed);
+        let remains = failed["result"]["remains"].to_string();
+        assert!(remains.contains("is still there"), "{failed:#}");
+        assert_eq!(failed["recovery"]["suggestions"][0], failed["result"]["remains"][0]);
+    });
+}

@@ -79,6 +79,7 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
 
 fn failed(error: &Error, session: &Session, run: &Run) -> Outcome {
     let failure = recovery::failure(error, &session.failure_context(), &session.redactor);
+    let (error, remains) = error.parts();
     let cancelled = matches!(error, Error::Interrupted);
     run.progress.report(Happening::Failed {
         status: if cancelled { Status::Cancelled } else { Status::Error },
@@ -89,7 +90,11 @@ fn failed(error: &Error, session: &Session, run: &Run) -> Outcome {
     if cancelled {
         return Outcome::Cancelled {
             code: Some(ErrorCode::Interrupted),
-            message: "Interrupted: nothing was changed and nothing partial was left".to_owned(),
+            message: if remains.is_empty() {
+                "Interrupted: nothing was changed and nothing partial was left".to_owned()
+            } else {
+                session.redactor.clean(&format!("Interrupted. {}", remains.join(". ")))
+            },
         };
     }
     Outcome::Error(Box::new(failure))

@@ -21,20 +21,21 @@ use crate::verification::{self, Restored};
 
 /// What restoring it came to.
 pub(super) struct Proof {
-    pub restored: Restored,
+    /// That something else came back than was recorded is a verdict, not an error.
+    pub graded: Result<Restored, VerificationFailure>,
     pub told: RestoreProof,
     pub warnings: Vec<String>,
 }
 
 /// Restores a backup beside the database of its environment, or on the server that the configuration names for
-/// that. What the server lacks is an error; that something else came back than was recorded is a verdict.
+/// that. What the server lacks is an error.
 pub(super) async fn prove(
     host: &Host<'_>,
     project: &Project,
     found: &Found,
     session: &mut Session,
     run: &Run,
-) -> Result<Result<Proof, VerificationFailure>, Error> {
+) -> Result<Proof, Error> {
     let Some(record) = &found.record else {
         return Err(Error::UnsupportedDatabase {
             what: "a record of the older shape does not say what a restore must bring back"
@@ -84,7 +85,7 @@ pub(super) async fn prove(
     let graded = verification::grade_restored(&found.artifact, manifest, &restored);
     let mut warnings = restored.warnings;
     warnings.extend(verification::migrations_warning(manifest, &restored.migrations));
-    Ok(graded.map(|grade| Proof { restored: grade, told, warnings }))
+    Ok(Proof { graded, told, warnings })
 }
 
 /// A scratch file beside the artifact, where the engine's databases are files.

@@ -46,8 +46,7 @@ pub(super) async fn verify(
     let (reached, proof) = if level == VerifyLevel::Restore && graded.is_ok() {
         let proven = proof::prove(host, &project, &found, session, run).await?;
         now = (host.clock)();
-        let (reached, proof) = settle_proof(&store, &found, proven, now, run).await?;
-        (reached, Some(proof))
+        (settle_proof(&store, &found, &proven, now, run).await?, Some(proven))
     } else {
         now = (host.clock)();
         (settle(&store, &found, graded, now, run).await?, None)
@@ -96,13 +95,13 @@ async fn settle(
 async fn settle_proof(
     store: &Store<'_>,
     found: &Found,
-    proven: Result<Proof, VerificationFailure>,
+    proof: &Proof,
     now: DateTime<Utc>,
     run: &Run,
-) -> Result<(Evidence, Proof), Error> {
-    let note = match &proven {
-        Ok(proof) => Note {
-            level: Some(proof.restored.evidence()),
+) -> Result<Evidence, Error> {
+    let note = match &proof.graded {
+        Ok(restored) => Note {
+            level: Some(restored.evidence()),
             restore_seconds: Some(proof.told.restore_seconds),
             ..note(found, NoteKind::Verified, now, run)
         },
@@ -112,8 +111,11 @@ async fn settle_proof(
         }
     };
     note_finding(store, found, &note, run).await?;
-    let proof = proven.map_err(|failure| Error::RestoredDiffers(Box::new(failure)))?;
-    Ok((proof.restored.evidence(), proof))
+    match &proof.graded {
+        Ok(restored) => Ok(restored.evidence()),
+        Err(failure) => Err(Error::RestoredDiffers(Box::new(failure.clone()))
+            .with_remains(proof.warnings.iter().cloned())),
+    }
 }
 
 fn mismatch(found: &Found, failure: &VerificationFailure, now: DateTime<Utc>, run: &Run) -> Note {
@@ -165,16 +167,16 @@ pub(super) async fn prove_new(
     run: &Run,
 ) -> Result<(Evidence, Proof), Error> {
     let found = find::find(store, id, None)?;
-    let proven = proof::prove(host, store.project, &found, session, run).await.map_err(
-        |error| match error {
-            Error::RestoreFailed { detail, words } => Error::RestoreFailed {
-                detail: format!("{id} is recorded, but not proven by restoring it: {detail}"),
-                words,
-            },
-            other => other,
-        },
-    )?;
-    settle_proof(store, &found, proven, (host.clock)(), run).await
+    let recorded = || {
+        [format!(
+            "{id} is recorded, but not proven: send verify-backup with its id and level restore, not another create-backup"
+        )]
+    };
+    let proof = proof::prove(host, store.project, &found, session, run).await;
+    let proof = proof.map_err(|error| error.with_remains(recorded()))?;
+    let settled = settle_proof(store, &found, &proof, (host.clock)(), run).await;
+    let reached = settled.map_err(|error| error.with_remains(recorded()))?;
+    Ok((reached, proof))
 }
 
 /// A folder that is not there is no proof that its files are gone: a disk may not be mounted.

@@ -70,6 +70,12 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
     }
 }
 
+/// The facts, and what is there all the same.
+pub(super) fn with_remains(facts: ErrorFacts, remains: &[String]) -> ErrorFacts {
+    let remains = (!remains.is_empty()).then(|| remains.to_vec());
+    ErrorFacts { remains, ..facts }
+}
+
 fn space_facts(required: u64, available: u64) -> ErrorFacts {
     ErrorFacts {
         required_space_gb: Some(whole_need(required, available, GIB)),

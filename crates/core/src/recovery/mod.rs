@@ -79,7 +79,9 @@ impl FailureContext<'_> {
 
 /// What the caller reads of an error, cleaned of secrets.
 pub fn failure(error: &Error, context: &FailureContext<'_>, redactor: &Redactor) -> Failure {
-    let (suggestions, next_request) = advice(error, context);
+    let (error, remains) = error.parts();
+    let (mut suggestions, next_request) = advice(error, context);
+    suggestions.splice(0..0, remains.iter().cloned());
     let clean = |text: &str| redactor.clean(text);
     let next_request = next_request
         .filter(|request| request.to_string().len() <= LONGEST_NEXT_REQUEST)
@@ -88,7 +90,9 @@ pub fn failure(error: &Error, context: &FailureContext<'_>, redactor: &Redactor)
         error: clean(&headline(error)),
         code: code(error),
         prisma_output: tool_output(error).map(|words| cut(&clean(&words), LONGEST_TOOL_OUTPUT)),
-        result: facts::of(error, context).into_result().map(|result| cleaned(result, redactor)),
+        result: facts::with_remains(facts::of(error, context), remains)
+            .into_result()
+            .map(|result| cleaned(result, redactor)),
         recovery: Recovery {
             suggestions: suggestions.iter().map(|suggestion| clean(suggestion)).collect(),
             next_request,
@@ -160,6 +164,7 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::CatalogueNewer { .. } => ErrorCode::CatalogueNewer,
         Error::CatalogueLocked { .. } => ErrorCode::CatalogueLocked,
         Error::Storage { .. } => ErrorCode::StorageFailed,
+        Error::Remains { error, .. } => code(error),
         Error::Interrupted => ErrorCode::Interrupted,
         Error::Internal { .. } => ErrorCode::Internal,
     }
@@ -390,6 +395,7 @@ fn advice(error: &Error, context: &FailureContext<'_>) -> Advice {
             format!("Check {} and the disk it is on", context.shown(path)),
             "Then send the same request again".to_owned(),
         ]),
+        Error::Remains { error, .. } => advice(error, context),
         Error::Interrupted => say(["Send the same request again; nothing was changed".to_owned()]),
         Error::Internal { .. } => say([
             "Send the same request again".to_owned(),

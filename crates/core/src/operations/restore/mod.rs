@@ -236,7 +236,8 @@ impl Restore<'_> {
         let swapped = self.swap(host, database, order, session, run).await;
         let left = database.discard_beside().await;
         // A database's name, or a file's path.
-        let aside = swapped?.map(|place| self.store.project.shown(Path::new(&place)));
+        let aside = swapped.map_err(|error| error.with_remains(left.clone()))?;
+        let aside = aside.map(|place| self.store.project.shown(Path::new(&place)));
         result.warnings.extend(left);
         result
             .warnings

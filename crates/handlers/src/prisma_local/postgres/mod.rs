@@ -164,8 +164,8 @@ impl Database for PostgresDatabase {
     }
 
     async fn discard_beside(&mut self) -> Option<String> {
-        let discarded = self.0.work(|Connected { reached, beside, .. }| {
-            Ok(beside.take().and_then(|left| scratch::discard(reached, &left)))
+        let discarded = self.0.work(|Connected { reaching, reached, beside }| {
+            Ok(beside.take().and_then(|left| scratch::discard(reaching, reached, &left)))
         });
         discarded.await.unwrap_or_else(|error| Some(error.to_string()))
     }

@@ -25,6 +25,8 @@ const ENDING: Duration = Duration::from_millis(50);
 const SWAP_PATIENCE: Duration = Duration::from_secs(30);
 /// SQLSTATEs: somebody is connected; a lock was not to be had.
 const IN_USE: [&str; 2] = ["55006", "55P03"];
+/// The first version with subscriptions.
+const SUBSCRIPTIONS_SINCE: u32 = 10;
 /// The longest name of a database, in bytes.
 const LONGEST_NAME: usize = 63;
 
@@ -34,6 +36,20 @@ pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Er
         return Err(Error::UnsupportedDatabase {
             what: "a standby cannot be restored into; restore into its primary".to_owned(),
         });
+    }
+    if reached.version.major >= SUBSCRIPTIONS_SINCE {
+        let asked = reached.session.row(
+            "SELECT count(*)::text FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d \
+             ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()",
+        );
+        let [subscriptions] = asked.map_err(|end| reaching.failed(end))?;
+        if subscriptions != "0" {
+            return Err(Error::UnsupportedDatabase {
+                what: format!(
+                    "the database has {subscriptions} subscriptions, which would go on in what is replaced; drop them first"
+                ),
+            });
+        }
     }
     reaching.refuse_swap(&mut reached.session)
 }

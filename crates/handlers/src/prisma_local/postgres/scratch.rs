@@ -31,6 +31,8 @@ const DROP_PATIENCE: Duration = Duration::from_secs(10);
 const DROP_POLL: Duration = Duration::from_millis(100);
 /// `DROP DATABASE` ends the sessions in it since this version.
 const FORCE_SINCE: u32 = 13;
+/// The SQLSTATE of something that is in use.
+const IN_USE: &str = "55006";
 /// The SQLSTATE of a missing right.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
@@ -50,11 +52,14 @@ pub(super) fn restore(
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let (scratch, restored) = restore_beside(reaching, reached, order, run)?;
-    let left = discard(reached, &scratch);
-    restored.map(|restored| {
-        let warnings = restored.warnings.into_iter().chain(left).collect();
-        ScratchRestored { warnings, ..restored }
-    })
+    let left = discard(reaching, reached, &scratch);
+    match restored {
+        Ok(restored) => {
+            let warnings = restored.warnings.into_iter().chain(left).collect();
+            Ok(ScratchRestored { warnings, ..restored })
+        }
+        Err(error) => Err(error.with_remains(left)),
+    }
 }
 
 /// Restores a backup into a scratch database, counts what is in it, and leaves it, for [`discard`] or to take the live
@@ -75,25 +80,38 @@ pub(super) fn restore_beside(
     let session = &mut reached.session;
     let version = reached.version;
     session.run("SET default_transaction_read_only = off").map_err(failed)?;
-    let warnings = sweep(session, version).map_err(failed)?;
+    let warnings = sweep(reaching, reached, options).map_err(failed)?;
     let scratch = Scratch { name: format!("{PREFIX}{}", run.id), options };
-    create(session, version, &scratch.name).map_err(failed)??;
+    // A moment, in which nothing is left half: whoever interrupts is heard after it.
+    let session = &mut reached.session;
+    session.listen_to(&Interrupt::default());
+    let made = create(session, version, &scratch.name).map_err(failed);
+    session.listen_to(&run.interrupt);
+    made??;
     let restored = mark(session, &scratch.name)
         .map_err(failed)
         .and_then(|()| load_and_count(reaching, reached, &scratch, order, run))
-        .map(|restored| ScratchRestored { warnings, ..restored });
+        .map(|restored| {
+            let warnings = warnings.into_iter().chain(restored.warnings).collect();
+            ScratchRestored { warnings, ..restored }
+        });
     Ok((scratch, restored))
 }
 
-/// Drops a scratch database; a warning where that fails.
-pub(super) fn discard(reached: &mut Reached, scratch: &Scratch) -> Option<String> {
-    let name = &scratch.name;
+/// Drops a scratch database; a sentence where that fails.
+pub(super) fn discard(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    scratch: &Scratch,
+) -> Option<String> {
     // Also where the run was interrupted: nothing of it is left on a server.
-    reached.session.listen_to(&Interrupt::default());
-    let words = match drop_database(&mut reached.session, reached.version, name) {
+    let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
+    reached.session.listen_to(&reaching.interrupt);
+    let words = match drop_database(reaching, reached, scratch) {
         Ok(words) => words?,
         Err(_) => "the connection was lost".to_owned(),
     };
+    let name = &scratch.name;
     Some(format!(
         "The scratch database {name} is still there ({words}); the next verification by restoring removes it"
     ))
@@ -166,7 +184,9 @@ fn load_and_count(
     let seconds = begun.elapsed().as_secs_f64();
     let mut session = reaching.open_in(&reached.psql, &scratch.name, scratch.options)?;
     let failed = |end| reaching.failed(end);
-    leave_subscriptions(&mut session).map_err(failed)?;
+    let subscriptions = leave_subscriptions(&mut session).map_err(failed)?;
+    let warning = (!subscriptions.is_empty())
+        .then(|| format!("Subscriptions are not brought back: {}", subscriptions.join(", ")));
     let place = MigrationsTable::of(reaching, &order.migrations_table);
     let wait = lock_wait(&reaching.settings);
     let snapshot = snapshot::begin(&mut session, &place, false, wait).map_err(failed)?;
@@ -178,7 +198,7 @@ fn load_and_count(
         row_counts,
         migrations: snapshot.migrations,
         seconds,
-        warnings: Vec::new(),
+        warnings: warning.into_iter().collect(),
     })
 }
 
@@ -223,53 +243,68 @@ fn load(
 
 /// A database with subscriptions cannot be dropped, and what they replicate from keeps its slots: they were
 /// restored without connecting.
-fn leave_subscriptions(session: &mut Session) -> Result<(), SessionEnd> {
+fn leave_subscriptions(session: &mut Session) -> Result<Vec<String>, SessionEnd> {
     let [readable] = session.row(
         "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_subscription', 'SELECT')::text",
     )?;
     if readable != "true" {
         // Only who may read them can have restored them.
-        return Ok(());
+        return Ok(Vec::new());
     }
     let names: Vec<[String; 1]> = session.query(
         "SELECT subname FROM pg_catalog.pg_subscription WHERE subdbid = \
          (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
     )?;
-    for [name] in names {
-        let name = identifier(&name);
+    let names: Vec<String> = names.into_iter().map(|[name]| name).collect();
+    for name in names.iter().map(|name| identifier(name)) {
         session.run(&format!(
             "ALTER SUBSCRIPTION {name} DISABLE; ALTER SUBSCRIPTION {name} SET (slot_name = NONE); \
              DROP SUBSCRIPTION {name}"
         ))?;
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Drops it; the server's words where that fails.
 fn drop_database(
-    session: &mut Session,
-    version: Version,
-    name: &str,
+    reaching: &Reaching,
+    reached: &mut Reached,
+    Scratch { name, options }: &Scratch,
 ) -> Result<Option<String>, SessionEnd> {
-    let force = if version.major >= FORCE_SINCE { " WITH (FORCE)" } else { "" };
+    let force = if reached.version.major >= FORCE_SINCE { " WITH (FORCE)" } else { "" };
+    let statement = format!("DROP DATABASE IF EXISTS {}{force}", identifier(name));
     let deadline = Instant::now() + DROP_PATIENCE;
+    let mut left_subscriptions = false;
     loop {
-        let refused =
-            session.refusal(&format!("DROP DATABASE IF EXISTS {}{force}", identifier(name)))?;
-        match refused {
+        match reached.session.refusal(&statement)? {
             None => {
-                release_lock(session, name)?;
+                release_lock(&mut reached.session, name)?;
                 return Ok(None);
             }
-            Some([_, sentence]) if Instant::now() >= deadline => return Ok(Some(sentence)),
+            Some([state, sentence]) if state != IN_USE || Instant::now() >= deadline => {
+                return Ok(Some(sentence));
+            }
+            Some(_) if !left_subscriptions => {
+                left_subscriptions = true;
+                let inside = reaching.open_in(&reached.psql, name, options);
+                if let Ok(mut session) = inside
+                    && let Err(end) = leave_subscriptions(&mut session)
+                {
+                    tracing::debug!(?end, "subscriptions are left in a scratch database");
+                }
+            }
             Some(_) => std::thread::sleep(DROP_POLL),
         }
     }
 }
 
 /// Drops the scratch databases that runs on this database left behind when they died.
-fn sweep(session: &mut Session, version: Version) -> Result<Vec<String>, SessionEnd> {
-    let left: Vec<[String; 1]> = session.query(&format!(
+fn sweep(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    options: &'static str,
+) -> Result<Vec<String>, SessionEnd> {
+    let left: Vec<[String; 1]> = reached.session.query(&format!(
         "SELECT d.datname FROM pg_catalog.pg_database d \
          JOIN pg_catalog.pg_database live ON live.datname = pg_catalog.current_database() \
          LEFT JOIN pg_catalog.pg_shdescription s ON s.objoid = d.oid \
@@ -282,14 +317,16 @@ fn sweep(session: &mut Session, version: Version) -> Result<Vec<String>, Session
     ))?;
     let mut warnings = Vec::new();
     for [name] in left.into_iter().filter(|[name]| is_scratch_name(name)) {
-        let [free] =
-            session.row(&format!("SELECT pg_catalog.pg_try_advisory_lock{}", lock(&name)))?;
+        let question = format!("SELECT pg_catalog.pg_try_advisory_lock{}", lock(&name));
+        let [free] = reached.session.row(&question)?;
         if free != "t" {
             continue;
         }
-        if let Some(words) = drop_database(session, version, &name)? {
+        let scratch = Scratch { name, options };
+        if let Some(words) = drop_database(reaching, reached, &scratch)? {
+            let name = &scratch.name;
             warnings.push(format!("The scratch database {name} could not be dropped: {words}"));
-            release_lock(session, &name)?;
+            release_lock(&mut reached.session, name)?;
         }
     }
     Ok(warnings)
