@@ -1,6 +1,7 @@
 //! What is whole comes back, and is told so.
 
 use backup_tests::Project;
+use backup_tests::live_host::wait_until;
 use backup_tests::scripted_tool::ScriptedTools;
 use backup_tests::servers::{Dialect, MariadbServer, PostgresServer, many_tables};
 use serde_json::{Value, json};
@@ -172,4 +173,36 @@ fn what_a_dump_has_its_client_print_does_not_stop_it() {
     let artifact = project.backups().join(format!("dev/{id}.sql"));
     assert!(std::fs::read_to_string(artifact).unwrap().contains("repeat"));
     proven(&project, &id);
+}
+
+#[test]
+fn a_table_that_is_made_while_the_dump_is_written_is_recorded_as_well() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("growing");
+    server.sql(&database, "CREATE TABLE items (id int); INSERT INTO items VALUES (1)");
+    let project = project(server.url(&database));
+    for (format, program) in [("sql", "mariadb-dump"), ("directory", "mydumper")] {
+        let begun = project.path(&format!("begun-{format}"));
+        let tools = ScriptedTools::with_script(
+            program,
+            &format!("touch '{}'; sleep 1.5; exec \"$real\" \"$@\"", begun.display()),
+        );
+        let late = format!("late_{format}");
+        let create = json!({"operation": "create-backup", "parameters": {"environment": "dev", "format": format}});
+        let id = std::thread::scope(|scope| {
+            let created = scope.spawn(|| {
+                let mut host = tools.host(&project);
+                Project::converse(&mut host, create.to_string().as_bytes()).envelopes.remove(0)
+            });
+            wait_until("the tool is at work", || begun.exists());
+            server.sql(
+                &database,
+                &format!("CREATE TABLE {late} (id int); INSERT INTO {late} VALUES (1), (2)"),
+            );
+            created.join().unwrap()["result"]["backup_id"].as_str().unwrap().to_owned()
+        });
+        let counts = backup_tests::artifacts::manifest(&project, "dev", &id)["row_counts"].clone();
+        assert_eq!(counts[&late], 2, "{counts}");
+        proven(&project, &id);
+    }
 }

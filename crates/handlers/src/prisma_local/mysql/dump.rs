@@ -300,10 +300,11 @@ pub(super) fn both(before: &Objects, after: &Objects) -> Objects {
     }
 }
 
-/// The rows of the tables that were there before, as the dump has them.
+/// The rows of every table that is in the dump, also of those that were made while it was written.
 pub(super) fn rows_of(before: &Objects, contents: &ScriptContents) -> RowCounts {
-    let rows = |table: &String| contents.rows.get(table).map(|rows| (table.clone(), Some(*rows)));
-    before.tables.difference(&before.with_rows_of_others).filter_map(rows).collect()
+    let own =
+        contents.rows.iter().filter(|(table, _)| !before.with_rows_of_others.contains(*table));
+    own.map(|(table, rows)| (table.clone(), Some(*rows))).collect()
 }
 
 /// The migrations' state that is in the dump.
