@@ -73,7 +73,10 @@ fn folders_of_mydumper_are_proven() {
         &database,
         "CREATE TABLE seen (id int PRIMARY KEY, words text); INSERT INTO seen VALUES (1, 'a\\'b;\\n'), (2, NULL); \
          CREATE VIEW some AS SELECT id FROM seen; CREATE PROCEDURE p() SELECT ';'; \
-         CREATE TRIGGER g BEFORE INSERT ON seen FOR EACH ROW SET NEW.id = NEW.id + 1",
+         CREATE TRIGGER g BEFORE INSERT ON seen FOR EACH ROW SET NEW.id = NEW.id + 1;\n\
+         DELIMITER //\nCREATE TRIGGER h BEFORE UPDATE ON seen FOR EACH ROW BEGIN SET NEW.words = 'a; b'; SET @c = 1; END//\n\
+         CREATE PROCEDURE q() BEGIN DECLARE a int; SET a = 1;\nSELECT a; END//\n\
+         CREATE FUNCTION f() RETURNS int DETERMINISTIC BEGIN IF 1 THEN RETURN 2; END IF; RETURN 3; END//\n",
     );
     let project = project(server.url(&database));
     for compression in [json!(false), json!(true)] {
@@ -205,4 +208,26 @@ fn a_table_that_is_made_while_the_dump_is_written_is_recorded_as_well() {
         assert_eq!(counts[&late], 2, "{counts}");
         proven(&project, &id);
     }
+}
+
+#[test]
+fn an_event_does_not_fire_whatever_its_definer_is_called() {
+    let server = MariadbServer::start_own(&backup_tests::servers::MariadbOptions::default());
+    server.create_database("lines");
+    server.sql(
+        "",
+        "CREATE USER 'a\nb'@'%'; GRANT ALL ON *.* TO 'a\nb'@'%'; SET GLOBAL event_scheduler = ON",
+    );
+    server.sql(
+        "lines",
+        "CREATE TABLE hits (place varchar(64)); \
+         CREATE DEFINER='a\nb'@'%' EVENT tick ON SCHEDULE EVERY 1 SECOND STARTS '2030-01-01' DO INSERT INTO lines.hits VALUES (database())",
+    );
+    let project = project(server.url("lines"));
+    let id = made(&project, "sql", &json!(false));
+    server.sql("", "SET GLOBAL log_output = 'TABLE', GLOBAL general_log = ON");
+    proven(&project, &id);
+    server.sql("", "SET GLOBAL general_log = OFF");
+    let created = "SELECT count(*) FROM mysql.general_log WHERE argument LIKE '%EVENT%tick%ON SCHEDULE%' AND argument NOT LIKE '%general_log%' AND argument NOT LIKE 'SHOW%'";
+    assert_eq!(server.value("", created), "0");
 }

@@ -27,19 +27,18 @@ impl LoadTool<'_> {
         &self,
         command: &ToolCommand,
         scripts: &[(PathBuf, Compression)],
-        through: impl FnOnce(ToolInput) -> W,
+        through: impl FnOnce(ToolInput) -> std::io::Result<W>,
     ) -> Result<(), Error> {
         let mut tool = self.start(command, Stdin::Piped)?;
         let stdin = tool.take_stdin().ok_or_else(|| Error::internal("a tool has no stdin"))?;
-        let mut input = through(ToolInput::new(stdin, &self.run.interrupt));
-        let mut whole = true;
-        for (script, compression) in scripts {
-            whole = self.pour(script, *compression, &mut input)?;
-            if !whole {
-                break;
+        // Why it reads nothing, or no more, it tells itself.
+        let mut whole = false;
+        if let Ok(mut input) = through(ToolInput::new(stdin, &self.run.interrupt)) {
+            whole = true;
+            for (script, compression) in scripts {
+                whole = whole && self.pour(script, *compression, &mut input)?;
             }
         }
-        drop(input);
         let end = self.await_end(tool)?;
         if !whole && end.is_success() {
             return Err(failed(format!("{} ended before the script did", self.name), None));
@@ -47,7 +46,7 @@ impl LoadTool<'_> {
         Ok(())
     }
 
-    /// Whether the tool read all of it; why it did not, it tells itself.
+    /// Whether the tool read all of it.
     fn pour(
         &self,
         script: &Path,

@@ -8,11 +8,11 @@
 
 mod connect;
 mod dump;
-mod event_filter;
 mod examine;
 mod folder_script;
 mod grants;
 mod inspect;
+mod load_filter;
 mod mydumper;
 mod outside;
 mod reserve;

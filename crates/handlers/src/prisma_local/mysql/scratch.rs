@@ -13,11 +13,10 @@ use backup_core::{
 use backup_protocol::{Format, RowCounts};
 
 use super::connect::{Reached, Reaching};
-use super::event_filter::EventFilter;
 use super::folder_script;
 use super::inspect::{self, Rows};
+use super::load_filter::LoadFilter;
 use super::outside;
-use super::script::ScriptCheck;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::migrations::{self, MIGRATION_COLUMNS};
@@ -179,14 +178,14 @@ fn load(
         "--",
         name,
     ]);
-    let (scripts, check) = if order.form.format == Format::Directory {
+    let loaded = if order.form.format == Format::Directory {
         let scripts = folder_script::in_order_of_loading(&order.artifact);
         let failed = |error| Error::storage("read", &order.artifact, error);
-        (scripts.map_err(failed)?, ScriptCheck::of_mydumper("", None))
+        tool.feed(&command, &scripts.map_err(failed)?, LoadFilter::of_folder)
     } else {
-        (vec![(order.artifact.clone(), order.form.compression)], ScriptCheck::new(""))
+        let script = [(order.artifact.clone(), order.form.compression)];
+        tool.feed(&command, &script, |input| Ok(LoadFilter::of_dump(input)))
     };
-    let loaded = tool.feed(&command, &scripts, |input| EventFilter::new(input, check));
     loaded.map_err(|error| match error {
         Error::RestoreFailed { detail, words } => {
             Error::RestoreFailed { detail, words: words.map(|words| plain_words(&words)) }

@@ -221,8 +221,7 @@ fn load(
             "--quiet",
             "--set=ON_ERROR_STOP=1",
         ]);
-        tool("psql")
-            .feed(&command, &[(order.artifact.clone(), order.form.compression)], |input| input)
+        tool("psql").feed(&command, &[(order.artifact.clone(), order.form.compression)], Ok)
     } else {
         let tools = find_all(PG_RESTORE, settings, &reaching.launcher, &run.interrupt)?;
         let command = reaching

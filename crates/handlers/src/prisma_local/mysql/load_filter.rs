@@ -1,0 +1,219 @@
+//! Makes of a dump what the client loads into a scratch database: without the events, which would fire there, and with
+//! the ends of statements where its tool put them.
+
+use std::io::{self, Write};
+
+use super::script::ScriptCheck;
+
+/// How the line begins that creates an event, in a dump of `mysqldump` (whatever else it creates has another number)
+/// and in one of `mydumper`.
+const DUMPED: &[u8] = b"/*!50106 CREATE*/ ";
+const CREATE: &[u8] = b"CREATE ";
+const DEFINER: &[u8] = b"DEFINER=";
+const KIND: &[u8] = b"EVENT ";
+/// What the client is told to end statements at, where a semicolon at a line's end does. The client takes 15 bytes.
+const DELIMITER: &str = "//_statement_//";
+/// So much of a line tells what it creates, in bytes: the longest definer and what stands around it.
+const LONGEST_HEAD: usize = 2048;
+
+/// Passes a script on without the statements that create events. Statements are told apart as the client does,
+/// so that nothing within a text or a stored program is taken for one.
+#[derive(Debug)]
+pub(super) struct LoadFilter<W> {
+    out: W,
+    script: ScriptCheck,
+    /// What is read of the line, until it is known whether it is passed on.
+    head: Vec<u8>,
+    line: Line,
+    /// Whether statements end with a semicolon at a line's end, as in what `mydumper` writes: within a stored program
+    /// the client would end them at each semicolon.
+    ends_at_lines: bool,
+    /// A semicolon that was passed on by nobody yet: it may end a line.
+    semicolon: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// It may begin a statement that creates an event.
+    Unknown,
+    Passed,
+    Withheld,
+}
+
+impl<W: Write> LoadFilter<W> {
+    /// Filters what `mysqldump` or `mariadb-dump` wrote, on its way to `out`.
+    pub(super) fn of_dump(out: W) -> Self {
+        Self::new(out, ScriptCheck::new(""), false)
+    }
+
+    /// Filters the files of a `mydumper` folder.
+    pub(super) fn of_folder(mut out: W) -> io::Result<Self> {
+        writeln!(out, "DELIMITER {DELIMITER}")?;
+        Ok(Self::new(out, ScriptCheck::of_mydumper("", None), true))
+    }
+
+    fn new(out: W, script: ScriptCheck, ends_at_lines: bool) -> Self {
+        let (head, line) = (Vec::new(), Line::Unknown);
+        Self { out, script, head, line, ends_at_lines, semicolon: false }
+    }
+
+    /// Takes a part of a line, or all that is left of it.
+    fn take(&mut self, part: &[u8]) -> io::Result<()> {
+        let ends = part.last() == Some(&b'\n');
+        match self.line {
+            Line::Unknown => {
+                self.head.extend_from_slice(part);
+                // A name may have a line's end in it.
+                let in_name = memchr::memchr_iter(b'`', &self.head).count() % 2 == 1;
+                if in_name && self.head.len() < LONGEST_HEAD {
+                    return Ok(());
+                }
+                if ends || self.head.len() >= LONGEST_HEAD {
+                    self.decide()?;
+                }
+            }
+            Line::Passed => self.pass(part)?,
+            Line::Withheld => self.script.feed(part),
+        }
+        if ends {
+            let goes_on = !self.script.is_between_statements();
+            self.line = match self.line {
+                Line::Withheld if goes_on => Line::Withheld,
+                // Only where a statement may begin can one be withheld.
+                _ if goes_on => Line::Passed,
+                _ => Line::Unknown,
+            };
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self) -> io::Result<()> {
+        let head = std::mem::take(&mut self.head);
+        if creates_event(&head) {
+            self.line = Line::Withheld;
+            self.script.feed(&head);
+            return Ok(());
+        }
+        self.line = Line::Passed;
+        self.pass(&head)
+    }
+
+    fn pass(&mut self, part: &[u8]) -> io::Result<()> {
+        self.script.feed(part);
+        if !self.ends_at_lines || part.is_empty() {
+            return self.out.write_all(part);
+        }
+        if std::mem::take(&mut self.semicolon) {
+            if part == b"\n" && self.script.is_between_statements() {
+                return write!(self.out, "\n{DELIMITER}\n");
+            }
+            self.out.write_all(b";")?;
+        }
+        if let Some(statement) = part.strip_suffix(b";\n")
+            && self.script.is_between_statements()
+        {
+            self.out.write_all(statement)?;
+            return write!(self.out, "\n{DELIMITER}\n");
+        }
+        match part.strip_suffix(b";") {
+            Some(rest) => {
+                self.semicolon = true;
+                self.out.write_all(rest)
+            }
+            None => self.out.write_all(part),
+        }
+    }
+}
+
+impl<W: Write> Write for LoadFilter<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        for part in data.split_inclusive(|byte| *byte == b'\n') {
+            self.take(part)?;
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // The last line of a file may have no end.
+        if self.line == Line::Unknown && !self.head.is_empty() {
+            self.decide()?;
+        }
+        if std::mem::take(&mut self.semicolon) {
+            write!(self.out, "\n{DELIMITER}\n")?;
+        }
+        self.out.flush()
+    }
+}
+
+/// Whether a line, where a statement may begin, creates an event.
+fn creates_event(line: &[u8]) -> bool {
+    if line.starts_with(DUMPED) {
+        return true;
+    }
+    let Some(rest) = line.strip_prefix(CREATE) else { return false };
+    let rest = match rest.strip_prefix(DEFINER) {
+        Some(definer) => after_definer(definer),
+        None => rest,
+    };
+    rest.starts_with(KIND)
+}
+
+/// What follows a definer, whose names may hold blanks between their backticks.
+fn after_definer(text: &[u8]) -> &[u8] {
+    let mut quoted = false;
+    let end = text.iter().position(|byte| {
+        quoted ^= *byte == b'`';
+        *byte == b' ' && !quoted
+    });
+    end.and_then(|end| text.get(end + 1..)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filtered(mut filter: LoadFilter<Vec<u8>>, text: &str, piece: usize) -> String {
+        for part in text.as_bytes().chunks(piece) {
+            filter.write_all(part).unwrap();
+        }
+        filter.flush().unwrap();
+        String::from_utf8(filter.out).unwrap()
+    }
+
+    #[test]
+    fn events_are_left_out_and_nothing_else_is() {
+        let before = "-- MySQL dump\nINSERT INTO `t` VALUES ('\n/*!50106 CREATE*/ /*!50106 EVENT `no` ');\nDELIMITER ;;\n/*!50003 SET x = 1 */ ;;\n";
+        let event = "/*!50106 CREATE*/ /*!50117 DEFINER=`a\nb`@`%`*/ /*!50106 EVENT `e` ON SCHEDULE EVERY 1 DAY DO BEGIN\nSELECT ';;\n';\nEND */ ;;\n";
+        let after = "/*!50003 SET x = 2 */ ;;\nDELIMITER ;\n/*!50003 CREATE*/ /*!50020 DEFINER=`a`@`%`*/ /*!50003 PROCEDURE `p`() SELECT 1 */;\n-- Dump completed";
+        let text = format!("{before}{event}{event}{after}");
+        for piece in [1, 7, 64, 4096] {
+            let filter = LoadFilter::of_dump(Vec::new());
+            assert_eq!(filtered(filter, &text, piece), format!("{before}{after}"), "{piece}");
+        }
+    }
+
+    #[test]
+    fn so_are_those_of_mydumper() {
+        let event = "CREATE DEFINER=`a\nb`@`%` EVENT `e` ON SCHEDULE EVERY 1 DAY DO SELECT 1;\n";
+        let other = "CREATE DEFINER=`a EVENT b`@`%` FUNCTION `f`() RETURNS int RETURN 1;\nCREATE TABLE `EVENT ` (a int);\n";
+        let expected =
+            format!("DELIMITER {DELIMITER}\n{}", other.replace(";\n", &format!("\n{DELIMITER}\n")));
+        for piece in [1, 5, 4096] {
+            let filter = LoadFilter::of_folder(Vec::new()).unwrap();
+            assert_eq!(filtered(filter, &format!("{event}{other}{event}"), piece), expected);
+        }
+    }
+
+    #[test]
+    fn a_stored_program_of_mydumper_is_one_statement() {
+        let program = "CREATE TRIGGER `t` BEFORE UPDATE ON `a` FOR EACH ROW BEGIN SET NEW.b = ';\n'; \nSET @c = 1; END";
+        let expected =
+            format!("DELIMITER {DELIMITER}\nSET x = 1\n{DELIMITER}\n{program}\n{DELIMITER}\n");
+        for piece in [1, 2, 3, 4096] {
+            let filter = LoadFilter::of_folder(Vec::new()).unwrap();
+            assert_eq!(filtered(filter, &format!("SET x = 1;\n{program};\n"), piece), expected);
+            let filter = LoadFilter::of_folder(Vec::new()).unwrap();
+            assert_eq!(filtered(filter, &format!("SET x = 1;\n{program};"), piece), expected);
+        }
+    }
+}
