@@ -105,3 +105,86 @@ fn a_damaged_artifact_is_not_restored() {
     let failed = project.fail(&proof(&id), "verification_failed");
     assert!(!failed.to_string().contains("restored"), "{failed:#}");
 }
+
+/// The scratch databases beside a database of the shared server: each is marked with its name.
+fn left_beside(server: &MariadbServer, database: &str) -> usize {
+    let names = server.query(
+        "",
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name LIKE 'backup\\_manager\\_scratch\\_%'",
+    );
+    let is_beside = |place: &&Vec<Option<String>>| {
+        let [Some(schema), Some(table)] = place.as_slice() else { return false };
+        let asked = server.try_sql("", &format!("SELECT beside FROM {schema}.{table}"));
+        asked.is_ok_and(|text| text.trim() == database)
+    };
+    names.iter().filter(is_beside).count()
+}
+
+#[test]
+fn who_may_make_a_scratch_database_and_do_little_with_it_is_told_so_and_leaves_what_must_be_left() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("halfway");
+    server.sql(&database, "CREATE TABLE items (id int); INSERT INTO items VALUES (1)");
+    let pattern = "`backup\\_manager\\_scratch\\_%`.*";
+    let half = format!("CREATE, DROP ON {pattern}");
+    server.create_user("half prover", "secret", "", &[GRANTS[0], &half]);
+    let project = project(server.address(&database).user("half prover", "secret"));
+    let id = made(&project, "sql", &json!(false));
+    let failed = project.fail(&proof(&id), "permission_denied");
+    assert!(failed["recovery"]["suggestions"].to_string().contains("GRANT ALL ON"), "{failed:#}");
+    assert!(failed["result"]["remains"].is_null(), "{failed:#}");
+    assert_eq!(left_beside(server, &database), 0);
+    // Without DROP it stays, which is told each time, and stops nobody else.
+    server.sql("", &format!("REVOKE DROP ON {pattern} FROM 'half prover'; GRANT SELECT, INSERT, ALTER, LOCK TABLES ON {pattern} TO 'half prover'"));
+    for already in [0, 1] {
+        assert_eq!(left_beside(server, &database), already);
+        let failed = project.fail(&proof(&id), "restore_failed");
+        assert!(
+            failed["result"]["remains"][0].as_str().unwrap().contains("is still there"),
+            "{failed:#}"
+        );
+        assert_still_counts(&project, &id);
+    }
+    server.sql("", &format!("GRANT ALL ON {pattern} TO 'half prover'"));
+    proven(&project, &id);
+    assert_eq!(left_beside(server, &database), 0);
+}
+
+#[test]
+fn a_replica_and_a_server_that_only_reads_are_not_written_to() {
+    let server =
+        MariadbServer::start_own(&backup_tests::servers::MariadbOptions::default().binary_log());
+    server.create_database("replicated");
+    server.sql("replicated", "CREATE TABLE items (id int); INSERT INTO items VALUES (1)");
+    let project = project(server.url("replicated"));
+    let id = made(&project, "sql", &json!(false));
+    let position = || server.query("", "SHOW MASTER STATUS");
+    let refused = |words: &str| {
+        let before = position();
+        let failed = project.fail(&proof(&id), "unsupported_database");
+        assert!(failed["error"].as_str().unwrap().contains(words), "{failed:#}");
+        assert_eq!(position(), before);
+        assert_still_counts(&project, &id);
+    };
+    server.sql("", "SET GLOBAL read_only = ON");
+    refused("only reads");
+    server.sql(
+        "",
+        "SET GLOBAL read_only = OFF; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1",
+    );
+    refused("is a replica");
+    server.sql("", "RESET SLAVE ALL");
+    proven(&project, &id);
+}
+
+#[test]
+fn a_table_may_be_called_as_scratch_databases_are() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("namesake");
+    server.sql(&database, "CREATE TABLE backup_manager_scratch (id int); INSERT INTO backup_manager_scratch VALUES (1)");
+    let project = project(server.url(&database));
+    for format in ["sql", "directory"] {
+        let id = made(&project, format, &json!(false));
+        proven(&project, &id);
+    }
+}

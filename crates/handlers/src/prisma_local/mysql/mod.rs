@@ -15,6 +15,7 @@ mod inspect;
 mod load_filter;
 mod mydumper;
 mod outside;
+mod replica;
 mod reserve;
 mod scratch;
 mod script;

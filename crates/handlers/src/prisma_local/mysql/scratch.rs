@@ -1,8 +1,8 @@
 //! Restoring into a scratch database of the same server, which is gone afterwards.
 //!
 //! A scratch database is known by its name, which has a digest of the database that it is beside, and by a table in it,
-//! the first that is made there. While it is used, the session that made it holds a named lock; one whose lock is free was left by a run that
-//! died. Events are withheld: they would fire there.
+//! the first that is made there. While it is used, the session that made it holds a named lock; one whose lock is free
+//! was left by a run that died. Events are withheld: they would fire there.
 
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use super::folder_script;
 use super::inspect::{self, Rows};
 use super::load_filter::LoadFilter;
 use super::outside;
+use super::replica;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::migrations::{self, MIGRATION_COLUMNS};
@@ -26,10 +27,8 @@ use crate::tools::Family;
 const PREFIX: &str = "backup_manager_scratch_";
 /// What of a digest goes into a name: names have at most 64 characters.
 const DIGEST_CHARACTERS: usize = 16;
-/// The table that marks it, and says beside which database it was made.
-const MARKER: &str = "backup_manager_scratch";
 /// What the client says where a right is missing, by the server's numbers.
-const DENIED: [&str; 2] = ["ERROR 1044 ", "ERROR 1227 "];
+const DENIED: [&str; 3] = ["ERROR 1044 ", "ERROR 1142 ", "ERROR 1227 "];
 
 /// Restores a backup into a scratch database, counts what is in it, and drops it.
 pub(super) fn restore(
@@ -39,78 +38,122 @@ pub(super) fn restore(
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let failed = |end| reaching.failed(end);
+    replica::refuse(reaching, reached)?;
     outside::refuse(reaching, reached, order, run)?;
-    let [live] = reached.session.row("SELECT DATABASE()").map_err(failed)?;
+    let [live, user] = reached.session.row("SELECT DATABASE(), CURRENT_USER()").map_err(failed)?;
     let prefix = prefix(&live);
-    sweep(&mut reached.session, &prefix).map_err(failed)?;
-    let name = format!("{prefix}{}", run.id);
-    create(reaching, reached, &name)?;
-    let restored = load_and_count(reaching, reached, &name, order, run);
-    // Also where the run was interrupted: nothing of it is left on a server.
-    reached.session.listen_to(&Interrupt::default());
-    let dropped = reached.session.run(&format!("DROP DATABASE {}", quoted(&name)));
-    let left = dropped.is_err().then(|| {
-        format!(
-            "The scratch database {name} is still there; the next verification by restoring removes it"
-        )
-    });
-    restored.map(|restored| {
-        let warnings = restored.warnings.into_iter().chain(left).collect();
-        ScratchRestored { warnings, ..restored }
-    })
+    let swept = sweep(reaching, reached, &live, &prefix, &user);
+    let scratch = Scratch {
+        name: format!("{prefix}{}", run.id),
+        marker: format!("{PREFIX}{}", run.id),
+        user,
+    };
+    // From here on the work is tidied up after, also where the run is interrupted: nothing is left on a server.
+    let calm = Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
+    reached.session.listen_to(&calm.interrupt);
+    create(reaching, reached, &scratch)?;
+    let restored = mark(reaching, reached, &scratch)
+        .and_then(|()| run.interrupt.check())
+        .and_then(|()| load_and_count(reaching, reached, &scratch, order, run));
+    let left = drop_scratch(&calm, reached, &live, &scratch.name, &scratch.user);
+    match restored {
+        Ok(restored) => {
+            let warnings = swept.into_iter().chain(restored.warnings).chain(left).collect();
+            Ok(ScratchRestored { warnings, ..restored })
+        }
+        Err(error) => Err(error.with_remains(left)),
+    }
+}
+
+/// A scratch database, and the table that marks it.
+struct Scratch {
+    name: String,
+    marker: String,
+    /// Who makes it, as in a grant.
+    user: String,
 }
 
 /// Makes it as the live one is: with its character set and its rules for comparing texts.
-fn create(reaching: &Reaching, reached: &mut Reached, name: &str) -> Result<(), Error> {
-    let session = &mut reached.session;
+fn create(reaching: &Reaching, reached: &mut Reached, scratch: &Scratch) -> Result<(), Error> {
     let failed = |end| reaching.failed(end);
-    session.run(&format!("SELECT GET_LOCK('{name}', 10)")).map_err(failed)?;
-    let [charset, collation, user] = session
-        .row(
-            "SELECT default_character_set_name, default_collation_name, CURRENT_USER() \
-             FROM information_schema.schemata WHERE schema_name = DATABASE()",
-        )
+    let Scratch { name, .. } = scratch;
+    let [locked, charset, collation] = reached
+        .session
+        .row(&format!(
+            "SELECT coalesce(GET_LOCK('{name}', 10), 0), default_character_set_name, \
+             default_collation_name FROM information_schema.schemata WHERE schema_name = DATABASE()"
+        ))
         .map_err(failed)?;
-    let made = session.run(&format!(
-        "CREATE DATABASE {} CHARACTER SET {charset} COLLATE {collation}",
-        quoted(name)
-    ));
-    made.map_err(|end| match end {
+    if locked != "1" {
+        return Err(Error::internal("the lock on a new scratch database is not free"));
+    }
+    let statement =
+        format!("CREATE DATABASE {} CHARACTER SET {charset} COLLATE {collation}", quoted(name));
+    reached.session.run(&statement).map_err(|end| denied_or(reaching, &scratch.user, end))
+}
+
+fn mark(reaching: &Reaching, reached: &mut Reached, scratch: &Scratch) -> Result<(), Error> {
+    let marker = format!("{}.{}", quoted(&scratch.name), quoted(&scratch.marker));
+    let statement = format!(
+        "CREATE TABLE {marker} (beside varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin); \
+         INSERT INTO {marker} VALUES (DATABASE())"
+    );
+    reached.session.run(&statement).map_err(|end| denied_or(reaching, &scratch.user, end))
+}
+
+/// The error where a right on scratch databases is missing, with the one that is enough; else the usual one.
+fn denied_or(reaching: &Reaching, user: &str, end: SessionEnd) -> Error {
+    match end {
         SessionEnd::Ended(end) if DENIED.iter().any(|denied| end.words.contains(denied)) => {
             Error::PermissionDenied {
-                missing: vec!["no right to make a scratch database".to_owned()],
+                missing: vec!["no right to make, fill and drop scratch databases".to_owned()],
                 grants: vec![format!(
                     "GRANT ALL ON `{}%`.* TO {}",
                     PREFIX.replace('_', "\\_"),
-                    inspect::quoted_user(&user)
+                    inspect::quoted_user(user)
                 )],
                 words: Some(plain_words(&end.words)),
             }
         }
-        end => failed(end),
-    })?;
-    session
-        .run(&format!(
-            "CREATE TABLE {0}.{MARKER} (beside varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin); \
-             INSERT INTO {0}.{MARKER} VALUES (DATABASE())",
-            quoted(name)
-        ))
-        .map_err(failed)
+        end => reaching.failed(end),
+    }
+}
+
+/// Drops it in a session of its own, since the other one may have ended with an error; a sentence where that fails.
+fn drop_scratch(
+    reaching: &Reaching,
+    reached: &Reached,
+    live: &str,
+    name: &str,
+    user: &str,
+) -> Option<String> {
+    let dropped = reaching.open_in(reached, live).and_then(|mut session| {
+        let statement = format!("DROP DATABASE IF EXISTS {}", quoted(name));
+        session.run(&statement).map_err(|end| denied_or(reaching, user, end))
+    });
+    let why = match dropped.err()? {
+        Error::PermissionDenied { words: Some(words), .. } => words,
+        error => error.to_string(),
+    };
+    Some(format!(
+        "The scratch database {name} is still there ({why}); the next verification by restoring removes it, where it may"
+    ))
 }
 
 fn load_and_count(
     reaching: &Reaching,
     reached: &Reached,
-    name: &str,
+    scratch: &Scratch,
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let begun = Instant::now();
-    load(reaching, reached, name, order, run)?;
+    load(reaching, reached, &scratch.name, order, run)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let mut session = reaching.open_in(reached, name)?;
-    let LiveState { migrations, row_counts } =
+    let mut session = reaching.open_in(reached, &scratch.name)?;
+    let LiveState { migrations, mut row_counts } =
         read_state(reaching, reached.family, &mut session, &order.migrations_table, true)?;
+    row_counts.remove(&scratch.marker);
     Ok(ScratchRestored { row_counts, migrations, seconds, warnings: Vec::new() })
 }
 
@@ -139,7 +182,7 @@ fn read_state(
     }
     let objects = inspect::objects(session).map_err(failed)?;
     let tables = objects.tables.difference(&objects.with_rows_of_others);
-    let tables: Vec<&String> = tables.filter(|table| *table != MARKER).collect();
+    let tables: Vec<&String> = tables.collect();
     row_counts.extend(tables.iter().map(|table| ((*table).clone(), None)));
     let deadline = Instant::now() + reaching.settings.row_counting;
     for table in tables {
@@ -175,9 +218,11 @@ fn load(
         "--binary-mode",
         "--default-character-set=utf8mb4",
         "--max-allowed-packet=1G",
-        "--",
-        name,
     ]);
+    // An index may take longer than the server lets others work.
+    let limit = (reached.family == Family::MariaDb)
+        .then_some("--init-command=SET SESSION max_statement_time = 0");
+    let command = command.arguments(limit).arguments(["--", name]);
     let loaded = if order.form.format == Format::Directory {
         let scripts = folder_script::in_order_of_loading(&order.artifact);
         let failed = |error| Error::storage("read", &order.artifact, error);
@@ -221,23 +266,39 @@ fn prefix(live: &str) -> String {
 }
 
 /// Drops the scratch databases that runs on this database left behind when they died. One without the table is ours
-/// only while it is empty: the run died before it could make it.
-fn sweep(session: &mut Session, prefix: &str) -> Result<(), SessionEnd> {
+/// only while it is empty: the run died before it could make it. What cannot be dropped is told.
+fn sweep(
+    reaching: &Reaching,
+    reached: &Reached,
+    live: &str,
+    prefix: &str,
+    user: &str,
+) -> Vec<String> {
+    let looked = reaching.open_in(reached, live).and_then(|mut session| {
+        let left = leftovers(&mut session, prefix).map_err(|end| reaching.failed(end))?;
+        Ok((session, left))
+    });
+    let Ok((mut session, left)) = looked else { return Vec::new() };
+    left.into_iter()
+        .filter(|name| {
+            let free = session.row(&format!("SELECT coalesce(GET_LOCK('{name}', 0), 0)"));
+            free.is_ok_and(|[free]| free == "1")
+        })
+        .filter_map(|name| drop_scratch(reaching, reached, live, &name, user))
+        .collect()
+}
+
+fn leftovers(session: &mut Session, prefix: &str) -> Result<Vec<String>, SessionEnd> {
     let left: Vec<[String; 1]> = session.query(&format!(
         "SELECT s.schema_name FROM information_schema.schemata s \
          LEFT JOIN information_schema.tables t ON t.table_schema = s.schema_name \
          WHERE left(s.schema_name, {}) = '{prefix}' GROUP BY s.schema_name \
-         HAVING count(t.table_name) = 0 OR max(t.table_name = '{MARKER}') = 1",
-        prefix.len()
+         HAVING count(t.table_name) = 0 \
+         OR max(t.table_name = concat('{PREFIX}', right(s.schema_name, {}))) = 1",
+        prefix.len(),
+        RunId::LENGTH
     ))?;
-    for [name] in left.into_iter().filter(|[name]| is_scratch_name(name, prefix)) {
-        let [free] = session.row(&format!("SELECT coalesce(GET_LOCK('{name}', 0), 0)"))?;
-        if free == "1" {
-            session.run(&format!("DROP DATABASE IF EXISTS {}", quoted(&name)))?;
-            session.run(&format!("SELECT RELEASE_LOCK('{name}')"))?;
-        }
-    }
-    Ok(())
+    Ok(left.into_iter().map(|[name]| name).filter(|name| is_scratch_name(name, prefix)).collect())
 }
 
 fn is_scratch_name(name: &str, prefix: &str) -> bool {

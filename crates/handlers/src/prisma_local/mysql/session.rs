@@ -79,6 +79,11 @@ impl Session {
         rows.into_iter().next().ok_or_else(|| SessionEnd::fault("the server answered with no row"))
     }
 
+    /// Whether a query answers anything.
+    pub(super) fn has_rows(&mut self, sql: &str) -> Result<bool, SessionEnd> {
+        Ok(!self.lines(sql)?.is_empty())
+    }
+
     fn lines(&mut self, sql: &str) -> Result<Vec<String>, SessionEnd> {
         let answer = self.0.ask(|client, mark| writeln!(client, "{sql};\nSELECT '{mark}';"))?;
         let text = String::from_utf8_lossy(&answer);
