@@ -206,6 +206,8 @@ pub struct ScratchOrder {
     pub form: ArtifactForm,
     /// The name of the table that holds the migrations' state.
     pub migrations_table: String,
+    /// The schema that it is in, where the environment's URL names one.
+    pub migrations_schema: Option<String>,
     /// A locked, empty file beside the artifact, for an engine whose databases are files.
     pub file: Option<PathBuf>,
 }
@@ -310,6 +312,12 @@ pub trait Database: Send {
         destination: Destination,
         run: &Run,
     ) -> Result<Dumped, Error>;
+
+    /// Refuses a server on which no scratch database may be made.
+    ///
+    /// # Errors
+    /// The user lacks the right, or it is a replica.
+    async fn check_scratch(&mut self, run: &Run) -> Result<(), Error>;
 
     /// Restores a backup into a new database beside this one, counts what is in it, and removes it. This
     /// database itself is not touched.

@@ -61,3 +61,23 @@ fn a_new_backup_that_cannot_be_proven_here_is_recorded_and_the_answer_an_error()
     assert_eq!(records[0]["status"], "valid");
     assert_eq!(records[0]["verification"]["level"], "plausible_size");
 }
+
+#[test]
+fn what_cannot_be_proven_here_is_known_before_the_dump() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("unprovable");
+    server.sql(&database, "CREATE TABLE items (id integer)");
+    let role = format!("{database} reader");
+    server.create_role(&role, "secret", "");
+    server.sql(&database, &format!("GRANT pg_read_all_data TO \"{role}\""));
+    let project = project(server.address(&database).user(&role, "secret"));
+    let nothing = || assert!(project.catalogue()["backups"].as_array().is_none_or(Vec::is_empty));
+    let failed = project.fail(&request(&json!({"verify": "restore"})), "permission_denied");
+    let grant = format!("ALTER ROLE \"{role}\" CREATEDB");
+    assert!(failed["recovery"]["suggestions"][0].as_str().unwrap().ends_with(&grant), "{failed:#}");
+    nothing();
+    project.configure(|configuration| configuration["verification"] = json!({"max_scratch_gb": 0}));
+    let failed = project.fail(&request(&json!({"verify": "restore"})), "invalid_request");
+    assert!(failed["error"].as_str().unwrap().contains("parameters.verify"), "{failed:#}");
+    nothing();
+}

@@ -156,6 +156,17 @@ fn the_schema_of_the_url_tells_where_the_migrations_are() {
     let id = made(&project, "custom", &json!(true));
     assert_eq!(record(&project, &id)["migrations"]["applied_count"], 1);
     proven(&project, &id);
+    // Also where the proof is on another server, whose URL names none.
+    let other = Project::with_urls(&[
+        ("dev", server.address(&database).parameter("schema", "app").to_string()),
+        ("other", server.url(&server.new_database("beside"))),
+    ]);
+    let id = made(&other, "custom", &json!(true));
+    let variable = Project::url_variable("other");
+    other.configure(|configuration| {
+        configuration["verification"] = json!({"database_url_env": variable});
+    });
+    proven(&other, &id);
 }
 
 #[test]

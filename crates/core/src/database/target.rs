@@ -54,6 +54,14 @@ impl ServerDatabase {
 }
 
 impl DatabaseTarget {
+    /// Prisma's `schema=`, in which its migrations table is, where a server's URL says it.
+    pub fn schema(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) | Self::MySql(database) => database.schema(),
+        }
+    }
+
     /// The engine's name in records.
     pub const fn engine(&self) -> &'static str {
         match self {

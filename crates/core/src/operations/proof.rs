@@ -45,7 +45,10 @@ pub(super) async fn prove(
     let manifest = &record.manifest;
     let environment = project.environment(found.folder.environment.as_str())?;
     let elsewhere = project.configuration.scratch_variable();
-    refuse_large(project, manifest, elsewhere)?;
+    refuse_large(project, manifest.database.size_bytes, "level")?;
+    // Where the migrations are, the environment's own URL says.
+    let own = session.resolve_database(host, project, &environment, None);
+    let migrations_schema = own.ok().and_then(|own| own.target.schema().map(str::to_owned));
     let database = session.resolve_database(host, project, &environment, elsewhere)?;
     if database.target.engine() != manifest.database.engine {
         return Err(Error::UnsupportedDatabase {
@@ -72,6 +75,7 @@ pub(super) async fn prove(
         artifact: found.artifact.clone(),
         form: form.form,
         migrations_table: project.configuration.migrations_table().to_owned(),
+        migrations_schema,
         file: file.as_ref().map(|file| file.path().to_path_buf()),
     };
     let restored = connected.restore_scratch(order, run).await?;
@@ -100,21 +104,21 @@ pub(super) fn scratch_file(
     scratch_beside(artifact, manifest.artifact.raw_size_bytes, run).map(Some)
 }
 
-/// A scratch database takes as much room at the server as the live one.
-fn refuse_large(
+/// A scratch database takes as much room at the server as the live one. `parameter` is the one that asks for it.
+pub(super) fn refuse_large(
     project: &Project,
-    manifest: &Manifest,
-    elsewhere: Option<&str>,
+    bytes: u64,
+    parameter: &'static str,
 ) -> Result<(), Error> {
     let limit = project.configuration.largest_scratch_bytes();
-    if elsewhere.is_some() || manifest.database.size_bytes <= limit {
+    if project.configuration.scratch_variable().is_some() || bytes <= limit {
         return Ok(());
     }
     Err(Error::InvalidParameter {
-        parameter: "level",
+        parameter,
         detail: format!(
             "cannot be \"restore\": the database has {}, more than verification.max_scratch_gb allows beside the live one ({}); raise it, or name another server in verification.database_url_env",
-            size::human(manifest.database.size_bytes),
+            size::human(bytes),
             size::human(limit)
         ),
     })

@@ -14,6 +14,7 @@ use backup_protocol::{
 
 use super::Done;
 use super::artifact::{self, ArtifactFiles, Made, Making};
+use super::proof;
 use super::session::Session;
 use super::store::Store;
 use super::verify;
@@ -160,6 +161,13 @@ async fn make(
     let MakingBackup { host, store, order, parameters, session } = making;
     let handler = Arc::clone(host.handler_for(&order.target));
     let (facts, need) = preflight(store, order, database, run).await?;
+    if order.verification == CreateVerification::Restore {
+        // Before the dump: a backup that cannot be proven here would be made again at every try.
+        proof::refuse_large(store.project, facts.size, "verify")?;
+        if store.project.configuration.scratch_variable().is_none() {
+            database.check_scratch(run).await?;
+        }
+    }
     if needs_confirmation(order, parameters, &facts) {
         return Err(ask(order, &facts, need));
     }

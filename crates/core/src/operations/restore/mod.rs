@@ -230,6 +230,7 @@ impl Restore<'_> {
             artifact: self.found.artifact.clone(),
             form,
             migrations_table: table.to_owned(),
+            migrations_schema: self.target.schema().map(str::to_owned),
             file: file.as_ref().map(|file| file.path().to_path_buf()),
         };
         run.step(Step::RestoringScratch);

@@ -141,6 +141,10 @@ impl Database for MySqlDatabase {
             .await
     }
 
+    async fn check_scratch(&mut self, _run: &Run) -> Result<(), Error> {
+        self.0.work(|Connected { reaching, reached }| replica::refuse(reaching, reached)).await
+    }
+
     async fn restore_scratch(
         &mut self,
         order: ScratchOrder,

@@ -135,6 +135,10 @@ impl Database for PostgresDatabase {
             .await
     }
 
+    async fn check_scratch(&mut self, _run: &Run) -> Result<(), Error> {
+        self.0.work(|Connected { reaching, reached, .. }| scratch::check(reaching, reached)).await
+    }
+
     async fn restore_scratch(
         &mut self,
         order: ScratchOrder,

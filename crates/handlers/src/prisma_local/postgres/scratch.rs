@@ -70,11 +70,7 @@ pub(super) fn restore_beside(
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<(Scratch, Result<ScratchRestored, Error>), Error> {
-    if reached.is_standby {
-        return Err(Error::UnsupportedDatabase {
-            what: "a standby can hold no scratch database".to_owned(),
-        });
-    }
+    check(reaching, reached)?;
     let failed = |end| reaching.failed(end);
     let options = quiet::options(reaching, reached, order, run)?;
     let session = &mut reached.session;
@@ -96,6 +92,29 @@ pub(super) fn restore_beside(
             ScratchRestored { warnings, ..restored }
         });
     Ok((scratch, restored))
+}
+
+/// Refuses a server on which none can be made.
+pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Error> {
+    if reached.is_standby {
+        return Err(Error::UnsupportedDatabase {
+            what: "a standby can hold no scratch database".to_owned(),
+        });
+    }
+    let asked = reached.session.row(
+        "SELECT r.rolname, (r.rolcreatedb OR r.rolsuper)::text FROM pg_catalog.pg_roles r \
+         WHERE r.rolname = current_user",
+    );
+    let [user, may] = asked.map_err(|end| reaching.failed(end))?;
+    if may == "true" { Ok(()) } else { Err(denied(&user, None)) }
+}
+
+fn denied(user: &str, words: Option<String>) -> Error {
+    Error::PermissionDenied {
+        missing: vec!["no CREATEDB, which a scratch database needs".to_owned()],
+        grants: vec![format!("ALTER ROLE {} CREATEDB", identifier(user))],
+        words,
+    }
 }
 
 /// Drops a scratch database; a sentence where that fails.
@@ -154,11 +173,7 @@ fn create(
         return Ok(Err(Error::RestoreFailed { detail, words: Some(sentence) }));
     }
     let [user] = session.row("SELECT current_user::text")?;
-    Ok(Err(Error::PermissionDenied {
-        missing: vec!["no CREATEDB, which a scratch database needs".to_owned()],
-        grants: vec![format!("ALTER ROLE {} CREATEDB", identifier(&user))],
-        words: Some(sentence),
-    }))
+    Ok(Err(denied(&user, Some(sentence))))
 }
 
 fn mark(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
@@ -187,7 +202,8 @@ fn load_and_count(
     let subscriptions = leave_subscriptions(&mut session).map_err(failed)?;
     let warning = (!subscriptions.is_empty())
         .then(|| format!("Subscriptions are not brought back: {}", subscriptions.join(", ")));
-    let place = MigrationsTable::of(reaching, &order.migrations_table);
+    let schema = order.migrations_schema.as_deref();
+    let place = MigrationsTable::in_schema(schema, &order.migrations_table);
     let wait = lock_wait(&reaching.settings);
     let snapshot = snapshot::begin(&mut session, &place, false, wait).map_err(failed)?;
     let unknown = |table: &snapshot::ExpectedTable| (table.name.recorded(), None);

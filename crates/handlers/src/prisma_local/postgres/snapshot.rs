@@ -57,8 +57,12 @@ pub(super) struct MigrationsTable {
 impl MigrationsTable {
     /// In the schema that the URL names, where Prisma looks too.
     pub(super) fn of(reaching: &Reaching, table: &str) -> Self {
-        let schema = reaching.database.schema().unwrap_or(DEFAULT_SCHEMA).to_owned();
-        Self { schema, table: table.to_owned() }
+        Self::in_schema(reaching.database.schema(), table)
+    }
+
+    /// In that schema, else where Prisma keeps its tables.
+    pub(super) fn in_schema(schema: Option<&str>, table: &str) -> Self {
+        Self { schema: schema.unwrap_or(DEFAULT_SCHEMA).to_owned(), table: table.to_owned() }
     }
 }
 

@@ -114,6 +114,10 @@ impl Database for SqliteFile {
         blocking(move || dump::dump(&database, &order, &settings, destination, &run)).await
     }
 
+    async fn check_scratch(&mut self, _run: &Run) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn restore_scratch(
         &mut self,
         order: ScratchOrder,
