@@ -174,3 +174,25 @@ fn a_table_whose_rows_are_in_other_tables_has_none_of_its_own() {
     let merged = &counts["both_of_them"];
     assert!(merged.is_null() || merged == 3, "{merged} rows of a table that answers with 3");
 }
+
+#[test]
+fn a_table_that_tells_former_rows_apart_by_transactions_comes_back_without_them() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("transactions");
+    server.sql(
+        &database,
+        "CREATE TABLE kept (id int PRIMARY KEY, words text, begun bigint unsigned GENERATED ALWAYS AS ROW START, \
+         ended bigint unsigned GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (begun, ended)) WITH SYSTEM VERSIONING; \
+         INSERT INTO kept (id, words) VALUES (1, 'a'), (2, 'b'); UPDATE kept SET words = 'c'; DELETE FROM kept WHERE id = 2",
+    );
+    let project = project(server.url(&database));
+    let made = Made::by(&project, &plain());
+    assert!(
+        made.warnings().contains("those of kept, which tells them apart by transactions"),
+        "{}",
+        made.warnings()
+    );
+    assert_eq!(made.rows()["kept"], 1);
+    let copy = made.restored(server);
+    assert_eq!(server.value(&copy, "SELECT group_concat(concat(id, words)) FROM kept"), "1c");
+}

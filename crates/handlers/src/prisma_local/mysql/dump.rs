@@ -68,7 +68,11 @@ pub(super) fn dump(
     let mut warnings = dump_tool::warnings(&outcome.tool.0, &outcome.words);
     warnings.extend(migrations::warning(&outcome.migrations));
     warnings.extend(outcome.warning);
-    if let Some(table) = before.system_versioned.first()
+    if let Some(table) = before.versioned_by_transaction.first() {
+        warnings.push(format!(
+            "Former versions of rows are not in the dump: mariadb-dump cannot write those of {table}, which tells them apart by transactions"
+        ));
+    } else if let Some(table) = before.system_versioned.first()
         && !keeps_history(reached.tool.candidate)
     {
         warnings.push(format!(
@@ -189,7 +193,9 @@ fn command(reaching: &Reaching, reached: &Reached, objects: &Objects) -> ToolCom
         // A default that takes the next value of a sequence cannot be loaded while other tables are locked.
         command = command.argument("--skip-add-locks");
     }
-    if !objects.system_versioned.is_empty() && keeps_history(tool.candidate) {
+    let is_by_time =
+        !objects.system_versioned.is_empty() && objects.versioned_by_transaction.is_empty();
+    if is_by_time && keeps_history(tool.candidate) {
         command = command.argument("--dump-history");
     }
     if tool.candidate.family == Family::MySql {
@@ -294,6 +300,7 @@ pub(super) fn both(before: &Objects, after: &Objects) -> Objects {
         with_rows_of_others: BTreeSet::new(),
         with_rows_elsewhere: BTreeSet::new(),
         system_versioned: BTreeSet::new(),
+        versioned_by_transaction: BTreeSet::new(),
         without_transactions: BTreeSet::new(),
         with_invisible_columns: BTreeSet::new(),
         no_backslash_escapes: before.no_backslash_escapes,

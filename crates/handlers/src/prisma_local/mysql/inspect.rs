@@ -43,6 +43,8 @@ pub(super) struct Objects {
     pub with_rows_elsewhere: BTreeSet<String>,
     /// Tables that keep former versions of their rows.
     pub system_versioned: BTreeSet<String>,
+    /// Those of them that tell the versions apart by transactions, not by times.
+    pub versioned_by_transaction: BTreeSet<String>,
     /// Tables whose engine knows no transactions.
     pub without_transactions: BTreeSet<String>,
     /// Tables with columns that `SELECT *` does not show.
@@ -114,6 +116,14 @@ pub(super) fn objects(session: &mut Session) -> Result<Objects, SessionEnd> {
         .map(|[name]| name)
         .filter(|name| objects.tables.contains(name))
         .collect();
+    if !objects.system_versioned.is_empty() {
+        let by_transaction: Vec<[String; 1]> = session.query(
+            "SELECT DISTINCT table_name FROM information_schema.columns \
+             WHERE table_schema = DATABASE() AND generation_expression = 'ROW START' \
+             AND data_type = 'bigint'",
+        )?;
+        objects.versioned_by_transaction = by_transaction.into_iter().map(|[name]| name).collect();
+    }
     let triggers: Vec<[String; 1]> = session.query(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
     )?;
