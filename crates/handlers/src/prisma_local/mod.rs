@@ -10,6 +10,7 @@ mod migrations;
 mod mysql;
 mod postgres;
 mod reading;
+mod scratch;
 mod sqlite;
 
 use std::collections::BTreeMap;

@@ -21,10 +21,9 @@ use super::replica;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::migrations::{self, MIGRATION_COLUMNS};
+use crate::prisma_local::scratch::{PREFIX, is_of_a_run, with_left, with_plain_words};
 use crate::tools::Family;
 
-/// How the name of every scratch database begins; the digest of the live one's name and a run's id follow.
-const PREFIX: &str = "backup_manager_scratch_";
 /// What of a digest goes into a name: names have at most 64 characters.
 const DIGEST_CHARACTERS: usize = 16;
 /// What the client says where a right is missing, by the server's numbers.
@@ -56,13 +55,11 @@ pub(super) fn restore(
         .and_then(|()| run.interrupt.check())
         .and_then(|()| load_and_count(reaching, reached, &scratch, order, run));
     let left = drop_scratch(&calm, reached, &live, &scratch.name, &scratch.user);
-    match restored {
-        Ok(restored) => {
-            let warnings = swept.into_iter().chain(restored.warnings).chain(left).collect();
-            Ok(ScratchRestored { warnings, ..restored })
-        }
-        Err(error) => Err(error.with_remains(left)),
-    }
+    let restored = restored.map(|restored| {
+        let warnings = swept.into_iter().chain(restored.warnings).collect();
+        ScratchRestored { warnings, ..restored }
+    });
+    with_left(restored, left)
 }
 
 /// A scratch database, and the table that marks it.
@@ -231,12 +228,7 @@ fn load(
         let script = [(order.artifact.clone(), order.form.compression)];
         tool.feed(&command, &script, |input| Ok(LoadFilter::of_dump(input)))
     };
-    loaded.map_err(|error| match error {
-        Error::RestoreFailed { detail, words } => {
-            Error::RestoreFailed { detail, words: words.map(|words| plain_words(&words)) }
-        }
-        other => other,
-    })
+    loaded.map_err(|error| with_plain_words(error, plain_words))
 }
 
 /// The migrations' state; none where there is no such table, or another one of that name.
@@ -298,13 +290,7 @@ fn leftovers(session: &mut Session, prefix: &str) -> Result<Vec<String>, Session
         prefix.len(),
         RunId::LENGTH
     ))?;
-    Ok(left.into_iter().map(|[name]| name).filter(|name| is_scratch_name(name, prefix)).collect())
-}
-
-fn is_scratch_name(name: &str, prefix: &str) -> bool {
-    name.strip_prefix(prefix).is_some_and(|run| {
-        run.len() == RunId::LENGTH && run.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
+    Ok(left.into_iter().map(|[name]| name).filter(|name| is_of_a_run(name, prefix)).collect())
 }
 
 fn quoted(name: &str) -> String {
@@ -316,12 +302,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_our_own_are_swept() {
+    fn a_name_tells_beside_which_database_it_is() {
         let prefix = prefix("shop");
         let name = format!("{prefix}{}", "0a".repeat(RunId::LENGTH / 2));
-        assert!(is_scratch_name(&name, &prefix) && name.len() <= 64);
-        assert!(!is_scratch_name(&name, &super::prefix("another")));
-        assert!(!is_scratch_name(&prefix, &prefix));
-        assert!(!is_scratch_name("shop", &prefix));
+        assert!(is_of_a_run(&name, &prefix) && name.len() <= 64);
+        assert!(!is_of_a_run(&name, &super::prefix("another")));
     }
 }

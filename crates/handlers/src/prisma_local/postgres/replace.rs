@@ -61,17 +61,11 @@ pub(super) fn state(
     migrations_table: &str,
     counted: bool,
 ) -> Result<LiveState, Error> {
-    let failed = |end| reaching.failed(end);
-    let session = &mut reached.session;
     let place = MigrationsTable::of(reaching, migrations_table);
     let wait = lock_wait(&reaching.settings);
-    let snapshot = snapshot::begin(session, &place, false, wait).map_err(failed)?;
-    let unknown = |table: &snapshot::ExpectedTable| (table.name.recorded(), None);
-    let mut row_counts = snapshot.tables.iter().map(unknown).collect();
     let time = if counted { reaching.settings.row_counting } else { Duration::ZERO };
-    snapshot::count_rows(session, &snapshot.tables, time, &mut row_counts).map_err(failed)?;
-    session.run("ROLLBACK").map_err(failed)?;
-    Ok(LiveState { row_counts, migrations: snapshot.migrations })
+    snapshot::read_state(&mut reached.session, &place, wait, time)
+        .map_err(|end| reaching.failed(end))
 }
 
 impl Reaching {

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, Interrupt, Run, RunId, ScratchOrder, ScratchRestored};
-use backup_protocol::{Format, RowCounts};
+use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored};
+use backup_protocol::Format;
 
 use super::connect::{Reached, Reaching};
 use super::dump::lock_wait;
@@ -15,10 +15,9 @@ use super::quiet;
 use super::session::{Session, SessionEnd, identifier, literal, plain_words};
 use super::snapshot::{self, MigrationsTable};
 use crate::prisma_local::loading::LoadTool;
+use crate::prisma_local::scratch::{PREFIX, is_of_a_run, with_left, with_plain_words};
 use crate::tools::{Version, find_all, newest};
 
-/// How the name of every scratch database begins; a run's id follows.
-const PREFIX: &str = "backup_manager_scratch_";
 /// How its comment begins; the live database's number follows.
 const MARK: &str = "scratch database of backup-manager beside database ";
 /// Its connection limit: nobody's choice, and beyond what any server allows; the live database's number is part of it.
@@ -53,13 +52,7 @@ pub(super) fn restore(
 ) -> Result<ScratchRestored, Error> {
     let (scratch, restored) = restore_beside(reaching, reached, order, run)?;
     let left = discard(reaching, reached, &scratch);
-    match restored {
-        Ok(restored) => {
-            let warnings = restored.warnings.into_iter().chain(left).collect();
-            Ok(ScratchRestored { warnings, ..restored })
-        }
-        Err(error) => Err(error.with_remains(left)),
-    }
+    with_left(restored, left)
 }
 
 /// Restores a backup into a scratch database, counts what is in it, and leaves it, for [`discard`] or to take the live
@@ -205,17 +198,10 @@ fn load_and_count(
     let schema = order.migrations_schema.as_deref();
     let place = MigrationsTable::in_schema(schema, &order.migrations_table);
     let wait = lock_wait(&reaching.settings);
-    let snapshot = snapshot::begin(&mut session, &place, false, wait).map_err(failed)?;
-    let unknown = |table: &snapshot::ExpectedTable| (table.name.recorded(), None);
-    let mut row_counts: RowCounts = snapshot.tables.iter().map(unknown).collect();
-    let time = reaching.settings.row_counting;
-    snapshot::count_rows(&mut session, &snapshot.tables, time, &mut row_counts).map_err(failed)?;
-    Ok(ScratchRestored {
-        row_counts,
-        migrations: snapshot.migrations,
-        seconds,
-        warnings: warning.into_iter().collect(),
-    })
+    let state = snapshot::read_state(&mut session, &place, wait, reaching.settings.row_counting);
+    let LiveState { row_counts, migrations } = state.map_err(failed)?;
+    let warnings = warning.into_iter().collect();
+    Ok(ScratchRestored { row_counts, migrations, seconds, warnings })
 }
 
 /// Without a single error.
@@ -248,12 +234,7 @@ fn load(
             .argument(&order.artifact);
         tool(PG_RESTORE.spoken).perform(&command)
     };
-    loaded.map_err(|error| match error {
-        Error::RestoreFailed { detail, words } => {
-            Error::RestoreFailed { detail, words: words.map(|words| plain_words(&words)) }
-        }
-        other => other,
-    })
+    loaded.map_err(|error| with_plain_words(error, plain_words))
 }
 
 /// A database with subscriptions cannot be dropped, and what they replicate from keeps its slots: they were
@@ -331,7 +312,7 @@ fn sweep(
         literal(MARK)
     ))?;
     let mut warnings = Vec::new();
-    for [name] in left.into_iter().filter(|[name]| is_scratch_name(name)) {
+    for [name] in left.into_iter().filter(|[name]| is_of_a_run(name, PREFIX)) {
         let question = format!("SELECT pg_catalog.pg_try_advisory_lock{}", lock(&name));
         let [free] = reached.session.row(&question)?;
         if free != "t" {
@@ -347,12 +328,6 @@ fn sweep(
     Ok(warnings)
 }
 
-fn is_scratch_name(name: &str) -> bool {
-    name.strip_prefix(PREFIX).is_some_and(|run| {
-        run.len() == RunId::LENGTH && run.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
-}
-
 /// The key of a scratch database's lock, as arguments.
 fn lock(name: &str) -> String {
     format!("({LOCK_KEY}, pg_catalog.hashtext({}))", literal(name))
@@ -364,17 +339,4 @@ fn take_lock(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
 
 fn release_lock(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
     session.run(&format!("SELECT pg_catalog.pg_advisory_unlock{}", lock(name)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_our_own_are_swept() {
-        assert!(is_scratch_name(&format!("{PREFIX}{}", "0a".repeat(RunId::LENGTH / 2))));
-        assert!(!is_scratch_name(PREFIX));
-        assert!(!is_scratch_name("backup_manager_scratch_of_mine"));
-        assert!(!is_scratch_name("shop"));
-    }
 }

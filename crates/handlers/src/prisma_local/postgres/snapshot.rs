@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, Migrations};
+use backup_core::{Error, LiveState, Migrations};
 use backup_protocol::RowCounts;
 
 use super::connect::Reaching;
@@ -177,6 +177,21 @@ fn has_columns(
         names.join(", ")
     ))?;
     Ok(found.parse() == Ok(columns.len()))
+}
+
+/// What the database holds at one instant, its rows counted for as long as there is time.
+pub(super) fn read_state(
+    session: &mut Session,
+    place: &MigrationsTable,
+    lock_wait: Duration,
+    time: Duration,
+) -> Result<LiveState, SessionEnd> {
+    let snapshot = begin(session, place, false, lock_wait)?;
+    let unknown = |table: &ExpectedTable| (table.name.recorded(), None);
+    let mut row_counts: RowCounts = snapshot.tables.iter().map(unknown).collect();
+    count_rows(session, &snapshot.tables, time, &mut row_counts)?;
+    session.run("ROLLBACK")?;
+    Ok(LiveState { row_counts, migrations: snapshot.migrations })
 }
 
 /// Whether there are so few tables that all of them are locked.
