@@ -89,12 +89,19 @@ fn a_file_that_is_gone_or_broken_comes_back_once_somebody_said_yes() {
             )
             .unwrap();
         }
+        // What a killed run left goes; what is only called alike stays.
+        let stale = live.with_file_name("dev.db.restored-0123456789abcdef");
+        let other = live.with_file_name("dev.db.restored-by-hand");
+        for left in [&stale, &other] {
+            std::fs::write(left, "left").unwrap();
+        }
         let asked = project.fail(&restore(&id), "confirmation_required");
         let mut confirmed = restore(&id);
         confirmed["parameters"]["confirm"] = asked["result"]["confirm"].clone();
         let result = project.succeed(&confirmed);
         assert!(result["safety_backup_id"].is_null(), "{result:#}");
         assert_eq!(content(&live), before, "{damage}");
+        assert!(!stale.exists() && other.exists());
         let names = std::fs::read_dir(live.parent().unwrap()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let aside: Vec<String> =

@@ -308,3 +308,37 @@ fn texts_are_compared_as_before_whatever_the_cluster_would_do_by_itself() {
         "aB"
     );
 }
+
+#[test]
+fn a_database_of_any_name_comes_back() {
+    let server = PostgresServer::shared();
+    for name in ["we\"ird; DROP -- \\x :y 'z' ☕", "--template0", &"long ".repeat(12)] {
+        let name = name.trim_end();
+        server.create_database(name);
+        server.sql(name, "CREATE TABLE items (id integer); INSERT INTO items VALUES (1)");
+        let project = project(server.url(name));
+        for format in ["sql", "custom"] {
+            let id = made(&project, format, &json!(true));
+            server.sql(name, "INSERT INTO items VALUES (2)");
+            let result = project.succeed(&restore(&id));
+            assert_eq!(server.value(name, "SELECT count(*) FROM items"), "1", "{name}");
+            let replaced = result["replaced"].as_str().unwrap();
+            assert_eq!(server.value(replaced, "SELECT count(*) FROM items"), "2", "{name}");
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+    }
+}
+
+#[test]
+fn a_lock_on_a_table_keeps_nobody_from_asking_for_a_backup_that_covers() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("locked");
+    server.sql(&database, "CREATE TABLE items (id integer)");
+    let project = project(server.url(&database));
+    made(&project, "custom", &json!(true));
+    let mut holder = server.session(&database);
+    holder.sql("BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE;");
+    let began = Instant::now();
+    project.succeed(&json!({"operation": "guard", "parameters": {"environment": "dev"}}));
+    assert!(began.elapsed() < Duration::from_secs(20));
+}

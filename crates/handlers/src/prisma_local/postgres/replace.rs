@@ -62,10 +62,16 @@ pub(super) fn state(
     counted: bool,
 ) -> Result<LiveState, Error> {
     let place = MigrationsTable::of(reaching, migrations_table);
-    let wait = lock_wait(&reaching.settings);
-    let time = if counted { reaching.settings.row_counting } else { Duration::ZERO };
-    snapshot::read_state(&mut reached.session, &place, wait, time)
-        .map_err(|end| reaching.failed(end))
+    let session = &mut reached.session;
+    let state = if counted {
+        let settings = &reaching.settings;
+        snapshot::read_state(session, &place, lock_wait(settings), settings.row_counting)
+    } else {
+        // Without the tables' locks, for which it would wait.
+        snapshot::read_migrations(session, &place)
+            .map(|migrations| LiveState { migrations, ..LiveState::default() })
+    };
+    state.map_err(|end| reaching.failed(end))
 }
 
 impl Reaching {
@@ -129,6 +135,11 @@ pub(super) fn replace(
     scratch: &Scratch,
     stamp: &str,
 ) -> Result<String, Error> {
+    // Without statistics the first queries would be planned badly.
+    reaching
+        .open_in(&reached.psql, &scratch.name, scratch.options)?
+        .run("ANALYZE")
+        .map_err(|end| reaching.failed(end))?;
     // What the server is told from here on it does, whatever this program hears meanwhile.
     let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     reached.session.listen_to(&reaching.interrupt);
@@ -136,11 +147,6 @@ pub(super) fn replace(
     // As the server knows it: a URL need not name it.
     let [live] = reached.session.row("SELECT pg_catalog.current_database()").map_err(failed)?;
     reaching.refuse_swap(&mut reached.session)?;
-    // Without statistics the first queries would be planned badly.
-    reaching
-        .open_in(&reached.psql, &scratch.name, scratch.options)?
-        .run("ANALYZE")
-        .map_err(failed)?;
     let carried = carry_over::read(&mut reached.session, &scratch.name).map_err(failed)?;
     let maintenance = MAINTENANCE.into_iter().find(|name| *name != live).unwrap_or(MAINTENANCE[0]);
     let mut session = reaching.open_in(&reached.psql, maintenance, quiet::WRITING)?;
@@ -165,9 +171,16 @@ pub(super) fn replace(
         scratch = identifier(&scratch.name),
         comment = carried.comment
     );
-    let swapped = swap(&mut session, &mut other, &live, &renames).map_err(failed);
-    // Our own session was in the way as well.
-    reached.session = reaching.open_in(&reached.psql, &live, "")?;
+    let swapped = match swap(&mut session, &mut other, &live, &renames) {
+        // The connection may have been lost before or after the server did it.
+        Err(_) if has_database(reaching, reached, maintenance, &old)? => Ok(None),
+        swapped => swapped.map_err(failed),
+    };
+    // Our own session was in the way as well. Where it does not come back, what was done is done all the same.
+    match reaching.open_in(&reached.psql, &live, "") {
+        Ok(reopened) => reached.session = reopened,
+        Err(error) => tracing::info!(%error, "no session in the database after its swap"),
+    }
     match swapped? {
         None => Ok(old),
         Some(words) => Err(Error::RestoreFailed {
@@ -175,6 +188,21 @@ pub(super) fn replace(
             words: Some(words),
         }),
     }
+}
+
+fn has_database(
+    reaching: &Reaching,
+    reached: &Reached,
+    from: &str,
+    name: &str,
+) -> Result<bool, Error> {
+    let mut session = reaching.open_in(&reached.psql, from, "")?;
+    let question = format!(
+        "SELECT count(*)::text FROM pg_catalog.pg_database WHERE datname = {}",
+        literal(name)
+    );
+    let [count] = session.row(&question).map_err(|end| reaching.failed(end))?;
+    Ok(count != "0")
 }
 
 /// Renames both, while another session ends those that are in the way; the server's words where it refuses.

@@ -128,7 +128,8 @@ fn locked_or_gone(
     Ok(Error::Disturbed { detail: format!("{sentence}: another session has locked {names}") })
 }
 
-fn read_migrations(
+/// The migrations' state, as the session sees it.
+pub(super) fn read_migrations(
     session: &mut Session,
     place: &MigrationsTable,
 ) -> Result<Migrations, SessionEnd> {

@@ -17,7 +17,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{cannot_read, cannot_write, open_copy, open_source, patiently};
 use super::contents;
+use crate::prisma_local::scratch::is_of_a_run;
 
+/// What is added to the live file's name for a copy that is to take its place; a run's id follows.
+const COPY: &str = ".restored-";
 /// Pages between two looks at the interrupt.
 const PAGES_PER_STEP: i32 = 4096;
 /// How long other connections' locks are waited for, and how often they are looked for.
@@ -141,7 +144,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 /// that SQLite keeps beside it, which a new connection would replay.
 fn publish(live: &Path, scratch: &Path, aside: Option<&Path>, run: &RunId) -> Result<(), Error> {
     let failed = |error| Error::storage("write", live, error);
-    let copy = beside(live, &format!(".restored-{run}"));
+    remove_stale_copies(live).map_err(failed)?;
+    let copy = beside(live, &format!("{COPY}{run}"));
     let made = copy_durably(scratch, &copy).and_then(|()| {
         if let Some(aside) = aside {
             // The application must be able to use it as it used the old one.
@@ -157,6 +161,19 @@ fn publish(live: &Path, scratch: &Path, aside: Option<&Path>, run: &RunId) -> Re
     removed.map_err(failed)?;
     let folder = live.parent().unwrap_or(Path::new("/"));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Removes the copies that runs left which were killed; this run holds the database's lock.
+fn remove_stale_copies(live: &Path) -> io::Result<()> {
+    let prefix = beside(live, COPY);
+    let prefix = prefix.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for entry in std::fs::read_dir(live.parent().unwrap_or(Path::new("/")))? {
+        let entry = entry?;
+        if is_of_a_run(&entry.file_name().to_string_lossy(), &prefix) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn set_aside(live: &Path, aside: &Path) -> io::Result<()> {
