@@ -76,7 +76,6 @@ fn a_database_whose_sessions_only_read_is_proven_and_restored() {
             "environment": "dev", "backup_id": id, "skip_safety_backup": true
         }}));
         assert_eq!(server.value(&database, "SHOW default_transaction_read_only"), "on");
-        std::thread::sleep(std::time::Duration::from_millis(1100));
     }
 }
 

@@ -8,6 +8,7 @@ mod live;
 mod postgres;
 mod refused;
 mod round_trips;
+mod second_process;
 
 use std::path::Path;
 

@@ -94,7 +94,6 @@ fn a_rich_database_comes_back_with_all_that_belongs_to_it() {
             "1"
         );
         // And back again: the safety backup holds what was replaced.
-        std::thread::sleep(Duration::from_millis(1100));
         project.succeed(&result["undo_request"]);
         assert_eq!(server.value(&database, "SELECT count(*) FROM public.changed"), "5");
         assert_eq!(databases_beside(server, &database, "_replaced_"), "2");
@@ -296,7 +295,6 @@ fn texts_are_compared_as_before_whatever_the_cluster_would_do_by_itself() {
             project.succeed(&restore(&id));
             assert_eq!(server.value("postgres", &format!("{providers}'{name}'")), provider);
             assert_eq!(server.value(name, order), before, "{name}");
-            std::thread::sleep(Duration::from_millis(1100));
         }
     }
     assert_eq!(
@@ -324,7 +322,6 @@ fn a_database_of_any_name_comes_back() {
             assert_eq!(server.value(name, "SELECT count(*) FROM items"), "1", "{name}");
             let replaced = result["replaced"].as_str().unwrap();
             assert_eq!(server.value(replaced, "SELECT count(*) FROM items"), "2", "{name}");
-            std::thread::sleep(Duration::from_millis(1100));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the scratch databases of all servers have in common.
 
-use backup_core::{Error, RunId, ScratchRestored};
+use std::time::Duration;
+
+use backup_core::{Error, Run, RunId, ScratchRestored};
 
 /// How the name of every scratch database begins.
 pub(super) const PREFIX: &str = "backup_manager_scratch_";
@@ -10,6 +12,22 @@ pub(super) fn is_of_a_run(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|run| {
         run.len() == RunId::LENGTH && run.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
+}
+
+/// The second that tells what was replaced from what else was, as in `_replaced_20250124140000`: the first from the run's begin on
+/// whose name nothing has yet.
+pub(super) fn replaced_suffix<E>(
+    run: &Run,
+    mut is_taken: impl FnMut(&str) -> Result<bool, E>,
+) -> Result<String, E> {
+    let mut second = run.now;
+    loop {
+        let suffix = format!("_replaced_{}", second.format("%Y%m%d%H%M%S"));
+        if !is_taken(&suffix)? {
+            return Ok(suffix);
+        }
+        second += Duration::from_secs(1);
+    }
 }
 
 /// What restoring came to, with what could not be removed afterwards.

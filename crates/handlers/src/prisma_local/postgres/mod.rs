@@ -193,12 +193,12 @@ impl Database for PostgresDatabase {
     }
 
     async fn replace(&mut self, run: &Run) -> Result<Option<String>, Error> {
-        let stamp = run.now.format("%Y%m%d%H%M%S").to_string();
+        let run = run.clone();
         self.0
             .work(move |Connected { reaching, reached, beside }| {
                 let lost = || Error::internal("nothing was restored beside it");
                 let scratch = beside.clone().ok_or_else(lost)?;
-                let old = replace::replace(reaching, reached, &scratch, &stamp)?;
+                let old = replace::replace(reaching, reached, &scratch, &run)?;
                 *beside = None;
                 Ok(Some(old))
             })

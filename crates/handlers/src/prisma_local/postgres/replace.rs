@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, Interrupt, LiveState};
+use backup_core::{Error, Interrupt, LiveState, Run};
 
 use super::carry_over;
 use super::connect::{Reached, Reaching};
@@ -16,6 +16,7 @@ use super::quiet;
 use super::scratch::Scratch;
 use super::session::{Session, SessionEnd, identifier, literal};
 use super::snapshot::{self, MigrationsTable};
+use crate::prisma_local::scratch::replaced_suffix;
 
 /// The databases from which others are renamed: the first that is not renamed itself.
 const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
@@ -133,7 +134,7 @@ pub(super) fn replace(
     reaching: &Reaching,
     reached: &mut Reached,
     scratch: &Scratch,
-    stamp: &str,
+    run: &Run,
 ) -> Result<String, Error> {
     // Without statistics the first queries would be planned badly.
     reaching
@@ -161,7 +162,10 @@ pub(super) fn replace(
             });
         }
     }
-    let old = replaced_name(&live, stamp);
+    let suffix = replaced_suffix(run, |suffix| {
+        has_database(reaching, reached, maintenance, &replaced_name(&live, suffix))
+    })?;
+    let old = replaced_name(&live, &suffix);
     let renames = format!(
         // One message to the server: psql sends what follows an escaped semicolon with it.
         "BEGIN\\; ALTER DATABASE {live} RENAME TO {old}\\; ALTER DATABASE {scratch} RENAME TO {live}\\; \
@@ -252,8 +256,7 @@ fn swap(
 }
 
 /// The name of what was replaced, cut to the engine's limit.
-fn replaced_name(live: &str, stamp: &str) -> String {
-    let suffix = format!("_replaced_{stamp}");
+fn replaced_name(live: &str, suffix: &str) -> String {
     let mut end = live.len().min(LONGEST_NAME - suffix.len());
     while !live.is_char_boundary(end) {
         end -= 1;
@@ -267,8 +270,11 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_between_letters() {
-        assert_eq!(replaced_name("shop", "20250124140000"), "shop_replaced_20250124140000");
-        let long = replaced_name(&"ü".repeat(40), "20250124140000");
+        assert_eq!(
+            replaced_name("shop", "_replaced_20250124140000"),
+            "shop_replaced_20250124140000"
+        );
+        let long = replaced_name(&"ü".repeat(40), "_replaced_20250124140000");
         assert!(long.len() <= LONGEST_NAME && long.starts_with("üü"));
     }
 }

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{cannot_read, cannot_write, open_copy, open_source, patiently};
 use super::contents;
-use crate::prisma_local::scratch::is_of_a_run;
+use crate::prisma_local::scratch::{is_of_a_run, replaced_suffix};
 
 /// What is added to the live file's name for a copy that is to take its place; a run's id follows.
 const COPY: &str = ".restored-";
@@ -65,7 +65,8 @@ pub(super) fn replace(live: &Path, scratch: &Path, run: &Run) -> Result<Option<P
         return Ok(None);
     }
     if is_no_database(live) {
-        let aside = beside(live, &format!("_replaced_{}", run.now.format("%Y%m%d%H%M%S")));
+        let is_taken = |suffix: &str| Ok::<_, Error>(beside(live, suffix).exists());
+        let aside = beside(live, &replaced_suffix(run, is_taken)?);
         publish(live, scratch, Some(&aside), &run.id)?;
         return Ok(Some(aside));
     }
