@@ -234,6 +234,17 @@ pub struct LiveState {
     pub migrations: Migrations,
 }
 
+/// What is where a database should be.
+#[derive(Clone, Debug)]
+pub enum LiveDatabase {
+    /// Nothing.
+    Missing,
+    /// Something that the engine cannot read, in its own words: what a restore is for.
+    Unreadable(String),
+    /// A database.
+    Readable(LiveState),
+}
+
 fn not_restorable() -> Error {
     Error::UnsupportedDatabase {
         what: "this version brings no backup back into MySQL or MariaDB; use their own tools"
@@ -338,19 +349,17 @@ pub trait Database: Send {
         Err(not_restorable())
     }
 
-    /// What the database holds now; none where there is no database. Its rows are counted only for the plan of a
+    /// What is there now. Its rows are counted, and what else there is to read is looked at, only for the plan of a
     /// restore.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The database cannot be reached, or is locked: it may be in the best of health.
     async fn state(
         &mut self,
-        _migrations_table: &str,
-        _counted: bool,
-        _run: &Run,
-    ) -> Result<Option<LiveState>, Error> {
-        Err(not_restorable())
-    }
+        migrations_table: &str,
+        counted: bool,
+        run: &Run,
+    ) -> Result<LiveDatabase, Error>;
 
     /// Restores a backup as [`restore_scratch`](Self::restore_scratch) does, and leaves it beside this database.
     ///

@@ -115,3 +115,27 @@ fn a_file_that_is_gone_or_broken_comes_back_once_somebody_said_yes() {
         );
     }
 }
+
+#[test]
+fn a_file_with_a_damaged_page_comes_back_once_somebody_said_yes() {
+    let project = Project::bookshop();
+    let live = file(&project, "dev");
+    project
+        .database("dev")
+        .execute_batch(
+            "CREATE TABLE bulk (a INTEGER PRIMARY KEY, b TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) \
+             INSERT INTO bulk SELECT i, 'some words ' || i FROM n",
+        )
+        .unwrap();
+    let before = content(&live);
+    let id = made(&project, "custom", &json!(true));
+    let size = std::fs::metadata(&live).unwrap().len();
+    let mut bytes = std::fs::read(&live).unwrap();
+    let middle = usize::try_from(size).unwrap() / 4096 * 3 / 4 * 4096;
+    bytes[middle..middle + 4096].fill(0x5a);
+    std::fs::write(&live, bytes).unwrap();
+    let asked = project.fail(&restore(&id), "confirmation_required");
+    assert!(asked["result"]["plan"].to_string().contains("cannot be read"), "{asked:#}");
+    project.succeed(&asked["recovery"]["next_request"]);
+    assert_eq!(content(&live), before);
+}

@@ -10,6 +10,7 @@ use super::store::Store;
 use crate::catalogue::RecordView;
 use crate::configuration::EnvironmentSettings;
 use crate::error::Error;
+use crate::handler::LiveDatabase;
 use crate::host::Host;
 use crate::progress::Step;
 use crate::project::{Project, ResolvedDatabase};
@@ -71,8 +72,10 @@ async fn current_migration(
     let handler = host.handler_for(&database.target);
     let mut connected = handler.connect(&database.target, &settings, run).await?;
     let table = project.configuration.migrations_table();
-    let state = connected.state(table, false, run).await?;
-    Ok(state.and_then(|state| state.migrations.last_migration))
+    Ok(match connected.state(table, false, run).await? {
+        LiveDatabase::Readable(state) => state.migrations.last_migration,
+        LiveDatabase::Missing | LiveDatabase::Unreadable(_) => None,
+    })
 }
 
 /// What a backup must be.

@@ -14,8 +14,8 @@ pub(super) fn is_of_a_run(name: &str, prefix: &str) -> bool {
     })
 }
 
-/// The second that tells what was replaced from what else was, as in `_replaced_20250124140000`: the first from the run's begin on
-/// whose name nothing has yet.
+/// What tells the replaced from what was replaced before, as in `_replaced_20250124140000`: the first second since the
+/// run began that is not taken.
 pub(super) fn replaced_suffix<E>(
     run: &Run,
     mut is_taken: impl FnMut(&str) -> Result<bool, E>,

@@ -23,7 +23,7 @@ use super::verify;
 use crate::confirmation::{Bound, Confirmations};
 use crate::database::DatabaseTarget;
 use crate::error::{ConfirmationRequest, Error};
-use crate::handler::{Database, LiveState, ScratchOrder};
+use crate::handler::{Database, LiveDatabase, LiveState, ScratchOrder};
 use crate::host::Host;
 use crate::locks::{self, DatabaseLock};
 use crate::progress::Step;
@@ -47,10 +47,7 @@ struct Restore<'a> {
     found: Found,
     manifest: Manifest,
     estimated_seconds: Option<f64>,
-    /// None where there is no database.
-    live: Option<LiveState>,
-    /// Why the live database could not be read, where it could not.
-    unreadable: Option<String>,
+    live: LiveDatabase,
     differences: Differences,
 }
 
@@ -85,13 +82,8 @@ pub(super) async fn restore(
     let mut database = host.handler_for(&target).connect(&target, &settings, run).await?;
     let table = project.configuration.migrations_table();
     database.check_replaceable(run).await?;
-    let (live, unreadable) = match database.state(table, true, run).await {
-        Ok(live) => (live, None),
-        // What cannot be read is what a restore is for.
-        Err(Error::ConnectionFailed { detail, .. }) => (None, Some(detail)),
-        Err(error) => return Err(error),
-    };
-    let differences = plan::compare(live.as_ref(), &manifest);
+    let live = database.state(table, true, run).await?;
+    let differences = plan::compare(readable(&live), &manifest);
     let folder = project.location()?.folder(&environment.name);
     let restore = Restore {
         store: &store,
@@ -102,7 +94,6 @@ pub(super) async fn restore(
         manifest,
         estimated_seconds,
         live,
-        unreadable,
         differences,
     };
     if parameters.dry_run.unwrap_or_default() {
@@ -114,6 +105,13 @@ pub(super) async fn restore(
     }
     restore.confirm(host, run)?;
     restore.perform(host, &mut *database, &lock, session, run).await
+}
+
+fn readable(live: &LiveDatabase) -> Option<&LiveState> {
+    match live {
+        LiveDatabase::Readable(state) => Some(state),
+        LiveDatabase::Missing | LiveDatabase::Unreadable(_) => None,
+    }
 }
 
 /// Refuses what cannot be brought back into that database.
@@ -138,12 +136,12 @@ fn restorable(found: &Found, target: &DatabaseTarget) -> Result<(Manifest, Optio
 
 impl Restore<'_> {
     fn takes_safety_backup(&self) -> bool {
-        self.live.is_some() && !self.parameters.skip_safety_backup.unwrap_or_default()
+        readable(&self.live).is_some() && !self.parameters.skip_safety_backup.unwrap_or_default()
     }
 
     fn needs_confirmation(&self) -> bool {
         let configuration = &self.store.project.configuration;
-        configuration.is_protected(&self.folder.environment) || self.live.is_none()
+        configuration.is_protected(&self.folder.environment) || readable(&self.live).is_none()
     }
 
     /// Goes on where no yes is needed or the right one was sent, which it uses up.
@@ -154,13 +152,14 @@ impl Restore<'_> {
         let store = self.store;
         let now = (host.clock)();
         let tokens = Confirmations::open(&store.project.state_folder(), &run.id)?;
-        let migrations = self.live.as_ref().map(|live| live.migrations.migrations_list.join("\n"));
+        let migrations =
+            readable(&self.live).map(|live| live.migrations.migrations_list.join("\n"));
         let bound = Bound::to([
             "restore-backup".to_owned(),
             store.project.identity(),
             self.folder.environment.to_string(),
             self.target.machine_identity(),
-            migrations.unwrap_or_else(|| "no database".to_owned()),
+            migrations.unwrap_or_else(|| "no database that can be read".to_owned()),
             self.found.id.to_string(),
             self.manifest.artifact.sha256.clone(),
             format!("safety backup: {}", self.takes_safety_backup()),
@@ -181,15 +180,13 @@ impl Restore<'_> {
     fn confirmation_plan(&self) -> ConfirmationPlan {
         let environment = &self.folder.environment;
         let source = self.found.folder.environment.as_str();
-        let mut consequences = plan::consequences(
+        let consequences = plan::consequences(
             &self.differences,
             environment.as_str(),
             source,
-            self.live.is_some(),
+            &self.live,
             self.takes_safety_backup(),
         );
-        consequences
-            .extend(self.unreadable.iter().map(|words| format!("It cannot be read: {words}")));
         ConfirmationPlan {
             action: format!("Replace the database of {environment} by backup {}", self.found.id),
             backup_id: Some(self.found.id.to_string()),
@@ -246,9 +243,11 @@ impl Restore<'_> {
         result.replaced = aside;
         // It is done: what cannot be looked at now is no reason to say otherwise.
         result.warnings.extend(match database.state(table, false, &run.committed()).await {
-            Ok(state) => {
-                let migrations = state.unwrap_or_default().migrations;
-                verification::migrations_warning(&self.manifest, &migrations)
+            Ok(LiveDatabase::Readable(state)) => {
+                verification::migrations_warning(&self.manifest, &state.migrations)
+            }
+            Ok(LiveDatabase::Missing | LiveDatabase::Unreadable(_)) => {
+                Some("What was restored is not there afterwards".to_owned())
             }
             Err(error) => Some(format!("What was restored could not be read afterwards: {error}")),
         });
@@ -313,7 +312,12 @@ impl Restore<'_> {
             dry_run: false,
             needs_confirmation: false,
             duration_seconds: run.seconds(),
-            warnings: self.unreadable.iter().cloned().collect(),
+            warnings: match &self.live {
+                LiveDatabase::Unreadable(words) => {
+                    vec![format!("What is there cannot be read: {words}")]
+                }
+                LiveDatabase::Missing | LiveDatabase::Readable(_) => Vec::new(),
+            },
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use backup_protocol::{MigrationsCompared, RowCounts, RowsCompared};
 
-use crate::handler::LiveState;
+use crate::handler::{LiveDatabase, LiveState};
 use crate::records::Manifest;
 
 /// How many migrations and tables are named.
@@ -62,20 +62,27 @@ pub(super) fn consequences(
     differences: &Differences,
     environment: &str,
     source: &str,
-    has_live: bool,
+    live: &LiveDatabase,
     safety_backup: bool,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     if source != environment {
         lines.push(format!("The backup is one of {source}: its data comes into {environment}"));
     }
-    if !has_live {
-        lines.push(format!("There is no database of {environment} now: nothing can be kept of it"));
-    } else if safety_backup {
-        lines.push("What is there now is kept in a safety backup first".to_owned());
-    } else {
-        lines.push("What is there now is lost: no safety backup is taken".to_owned());
-    }
+    lines.push(match live {
+        LiveDatabase::Missing => {
+            format!("There is no database of {environment} now: nothing can be kept of it")
+        }
+        LiveDatabase::Unreadable(words) => format!(
+            "The database of {environment} cannot be read, so no safety backup is taken: {words}"
+        ),
+        LiveDatabase::Readable(_) if safety_backup => {
+            "What is there now is kept in a safety backup first".to_owned()
+        }
+        LiveDatabase::Readable(_) => {
+            "What is there now is lost: no safety backup is taken".to_owned()
+        }
+    });
     let MigrationsCompared { lost, more_lost, .. } = &differences.migrations;
     if !lost.is_empty() {
         let count = lost.len() as u64 + more_lost;

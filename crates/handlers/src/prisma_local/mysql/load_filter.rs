@@ -63,8 +63,9 @@ impl<W: Write> LoadFilter<W> {
         match self.line {
             Line::Unknown => {
                 self.head.extend_from_slice(part);
-                // A name may have a line's end in it.
-                let in_name = memchr::memchr_iter(b'`', &self.head).count() % 2 == 1;
+                // A definer's name may have a line's end in it.
+                let in_name = self.head.starts_with(CREATE)
+                    && memchr::memchr_iter(b'`', &self.head).count() % 2 == 1;
                 if in_name && self.head.len() < LONGEST_HEAD {
                     return Ok(());
                 }
@@ -190,6 +191,15 @@ mod tests {
             let filter = LoadFilter::of_dump(Vec::new());
             assert_eq!(filtered(filter, &text, piece), format!("{before}{after}"), "{piece}");
         }
+    }
+
+    #[test]
+    fn a_comment_with_half_a_name_hides_no_event() {
+        let before = "-- Host: localhost    Database: back`tick\nDELIMITER ;;\n";
+        let event =
+            "/*!50106 CREATE*/ /*!50106 EVENT `e` ON SCHEDULE EVERY 1 DAY DO SELECT 1 */ ;;\n";
+        let filter = LoadFilter::of_dump(Vec::new());
+        assert_eq!(filtered(filter, &format!("{before}{event}"), 64), before);
     }
 
     #[test]

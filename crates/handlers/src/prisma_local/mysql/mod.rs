@@ -26,8 +26,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backup_core::{
-    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveState, Run,
-    ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
+    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveDatabase,
+    Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -163,11 +163,11 @@ impl Database for MySqlDatabase {
         migrations_table: &str,
         counted: bool,
         _run: &Run,
-    ) -> Result<Option<LiveState>, Error> {
+    ) -> Result<LiveDatabase, Error> {
         let table = migrations_table.to_owned();
         self.0
             .work(move |Connected { reaching, reached }| {
-                scratch::state(reaching, reached, &table, counted).map(Some)
+                scratch::state(reaching, reached, &table, counted).map(LiveDatabase::Readable)
             })
             .await
     }

@@ -27,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseFacts, Depth, Destination,
-    DumpOrder, Dumped, Error, Examination, LiveState, Run, ScratchOrder, ScratchRestored,
+    DumpOrder, Dumped, Error, Examination, LiveDatabase, Run, ScratchOrder, ScratchRestored,
     SqliteDatabase, ToolSettings,
 };
 use backup_protocol::Format;
@@ -136,7 +136,7 @@ impl Database for SqliteFile {
         migrations_table: &str,
         counted: bool,
         run: &Run,
-    ) -> Result<Option<LiveState>, Error> {
+    ) -> Result<LiveDatabase, Error> {
         let (path, table) = (self.database.path.clone(), migrations_table.to_owned());
         let run = run.clone();
         blocking(move || replace::state(&path, &table, counted, &run)).await

@@ -10,8 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, LiveState, Run, RunId};
-use backup_protocol::RowCounts;
+use backup_core::{Error, LiveDatabase, LiveState, Run, RunId};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
@@ -27,34 +26,57 @@ const PAGES_PER_STEP: i32 = 4096;
 const LOCK_PATIENCE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(5);
 
-/// What the live file holds, of one instant; none where there is no file.
+/// What is in the live file, of one instant.
 pub(super) fn state(
     path: &Path,
     migrations_table: &str,
     counted: bool,
     run: &Run,
-) -> Result<Option<LiveState>, Error> {
+) -> Result<LiveDatabase, Error> {
     if !path.exists() {
-        return Ok(None);
+        return Ok(LiveDatabase::Missing);
+    }
+    if is_no_database(path) {
+        return Ok(LiveDatabase::Unreadable("file is not a database".to_owned()));
     }
     let connection = open_source(path, &run.interrupt)?;
-    patiently(path, &run.interrupt, || {
+    let read = || read_state(&connection, migrations_table, counted);
+    let read = patiently(path, &run.interrupt, || {
         connection.execute_batch("BEGIN")?;
-        let read = || {
-            Ok(LiveState {
-                migrations: contents::migrations(&connection, migrations_table)?,
-                row_counts: if counted {
-                    contents::row_counts(&connection)?
-                } else {
-                    RowCounts::new()
-                },
-            })
-        };
         let state = read();
         connection.execute_batch("ROLLBACK")?;
-        state
+        match state {
+            // Only damage is a finding: a lock that others hold passes.
+            Err(error) if is_damage(&error) => Ok(Err(error.to_string())),
+            other => other,
+        }
+    });
+    Ok(match read? {
+        Ok(state) => LiveDatabase::Readable(state),
+        Err(damage) => LiveDatabase::Unreadable(damage),
     })
-    .map(Some)
+}
+
+/// What it holds, or what SQLite finds wrong with it.
+fn read_state(
+    connection: &Connection,
+    migrations_table: &str,
+    counted: bool,
+) -> rusqlite::Result<Result<LiveState, String>> {
+    let migrations = contents::migrations(connection, migrations_table)?;
+    if !counted {
+        return Ok(Ok(LiveState { migrations, ..LiveState::default() }));
+    }
+    let row_counts = contents::row_counts(connection)?;
+    let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(if check == "ok" { Ok(LiveState { row_counts, migrations }) } else { Err(check) })
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt)
+    )
 }
 
 /// Puts the content of the scratch file into the live file. Says where the old file is, where it was none that
@@ -79,10 +101,7 @@ pub(super) fn replace(live: &Path, scratch: &Path, run: &Run) -> Result<Option<P
 fn is_no_database(live: &Path) -> bool {
     let read = open(live)
         .and_then(|file| file.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())));
-    matches!(
-        read.map_err(|error| error.sqlite_error_code()),
-        Err(Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt))
-    )
+    read.is_err_and(|error| is_damage(&error))
 }
 
 /// A name in the same folder.
@@ -194,4 +213,26 @@ fn copy_durably(from: &Path, to: &Path) -> io::Result<()> {
     io::copy(&mut source, &mut copy)?;
     copy.flush()?;
     copy.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locked_file_is_not_taken_for_a_damaged_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("live.db");
+        let holder = Connection::open(&path).unwrap();
+        holder.execute_batch("CREATE TABLE a (b); BEGIN EXCLUSIVE").unwrap();
+        let reader = open(&path).unwrap();
+        reader.busy_timeout(Duration::ZERO).unwrap();
+        let error = read_state(&reader, "_prisma_migrations", true).unwrap_err();
+        assert!(!is_damage(&error), "{error}");
+        assert!(!is_no_database(&path));
+        holder.execute_batch("ROLLBACK").unwrap();
+        assert!(read_state(&reader, "_prisma_migrations", true).unwrap().is_ok());
+        std::fs::write(&path, "no database ".repeat(500)).unwrap();
+        assert!(is_no_database(&path));
+    }
 }
