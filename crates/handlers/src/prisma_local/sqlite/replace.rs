@@ -132,7 +132,6 @@ fn write_into(live: &Path, scratch: &Path, run: &Run) -> Result<(), Error> {
     let written = |error: rusqlite::Error| cannot_write(live, &error);
     let source = open_copy(scratch).map_err(|error| cannot_read(scratch, &error))?;
     let mut destination = open(live).map_err(written)?;
-    destination.busy_timeout(Duration::ZERO).map_err(written)?;
     // Until its last step nothing is committed, and dropping it takes everything back.
     let backup = Backup::new(&source, &mut destination).map_err(written)?;
     let mut waiting = Instant::now();
@@ -157,7 +156,10 @@ fn write_into(live: &Path, scratch: &Path, run: &Run) -> Result<(), Error> {
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags)
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Locks are waited for here, where a signal is heard.
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
 }
 
 /// Gives a copy the live file's name, never over another file; what has that name goes aside first, with the files
