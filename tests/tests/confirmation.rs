@@ -217,6 +217,10 @@ fn a_token_expires() {
     let refused = project.fail(&with_token(&delete(&older), &yes), "confirmation_invalid");
     assert!(refused["error"].as_str().unwrap().contains("expired"), "{refused:#}");
     assert!(is_recorded(&project, &older));
+    // One that lasts: a second may pass before the next request is read.
+    project.configure(|configuration| {
+        configuration["safety"]["approval_timeouts"]["enhanced"] = 60.into();
+    });
     let fresh = token(&project, &older, "confirmation_required");
     project.succeed(&with_token(&delete(&older), &fresh));
 }
