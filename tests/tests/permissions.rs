@@ -416,3 +416,23 @@ fn a_catalogue_or_key_that_is_a_link_is_not_written_through() {
     assert_eq!(std::fs::read_to_string(&theirs).unwrap(), empty);
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_removal_that_cannot_be_finished_keeps_no_backup_from_being_made() {
+    let user = unprivileged();
+    let made = user.succeed(&create("dev"));
+    let id = made["backup_id"].as_str().unwrap();
+    let note = format!("dev/{id}.note.20250124T140000000.deleting.00000000deadbeef.json");
+    std::fs::write(user.project.backups().join(note), "").unwrap();
+    {
+        let _folder = Permissions::of(user.project.backups().join("dev"), 0o555);
+        let other = user.succeed(&create("staging"));
+        let warning = other["warnings"][0].as_str().unwrap();
+        assert!(warning.contains(id) && warning.contains("cannot be finished"), "{warning}");
+        user.succeed(&create("production"));
+    }
+    let after = user.succeed(&create("dev"));
+    assert_eq!(after["warnings"], Value::Null, "{after:#}");
+    assert!(!recorded_ids(&user.project).contains(&id.to_owned()));
+    assert_nothing_is_half(&user.project);
+}

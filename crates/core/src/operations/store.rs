@@ -18,6 +18,8 @@ use crate::storage::{self, EnvironmentFolder, FileKind, FolderEntry, Location, S
 const NEWEST_ID_FILE: &str = ".newest-id";
 /// How many names of foreign files one answer shows.
 const MOST_FOREIGN_SHOWN: usize = 5;
+/// How many removals that cannot be finished one answer tells of.
+const MOST_STUCK_SHOWN: usize = 5;
 
 /// Where a project's backups are.
 pub(super) struct Store<'a> {
@@ -33,6 +35,8 @@ pub(super) struct TidyStore {
     pub folders: Vec<(EnvironmentFolder, SweepReport)>,
     /// Backups whose removal was begun earlier and is finished now.
     pub removed: BTreeSet<BackupId>,
+    /// Removals that were begun earlier and cannot be finished now, in a sentence each.
+    stuck: Vec<String>,
     /// The seconds that ids of this project or location claim.
     taken: HashSet<Second>,
     /// The newest id that was ever claimed here, and where that is remembered.
@@ -45,6 +49,15 @@ pub(super) struct TidyStore {
 struct Reconciled {
     put: Vec<(BackupId, Map<String, Value>)>,
     removed: Vec<(EnvironmentFolder, BackupId)>,
+    stuck: Vec<String>,
+}
+
+/// What tidying found and did.
+struct Tidied {
+    /// The seconds that records claim.
+    taken: HashSet<Second>,
+    removed: BTreeSet<BackupId>,
+    stuck: Vec<String>,
 }
 
 impl<'a> Store<'a> {
@@ -70,7 +83,7 @@ impl<'a> Store<'a> {
             let report = storage::sweep(&folder)?;
             folders.push((folder, report));
         }
-        let (mut taken, removed) = self.reconcile(&mut folders, run).await?;
+        let Tidied { mut taken, removed, stuck } = self.reconcile(&mut folders, run).await?;
         for (_, report) in &folders {
             let ids = report.entries.iter().filter_map(|entry| entry.kind.backup_id());
             taken.extend(ids.map(BackupId::second));
@@ -78,35 +91,40 @@ impl<'a> Store<'a> {
         let newest_path = self.location.root().join(NEWEST_ID_FILE);
         let newest = std::fs::read_to_string(&newest_path).unwrap_or_default();
         let newest = BackupId::parse(newest.trim()).ok().map(|id| id.second());
-        Ok(TidyStore { _lock: lock, folders, removed, taken, newest, newest_path })
+        Ok(TidyStore { _lock: lock, folders, removed, stuck, taken, newest, newest_path })
     }
 
-    /// Brings the catalogue in line with the folders. Says which seconds its records claim, and which
-    /// removals were finished.
+    /// Brings the catalogue in line with the folders.
     async fn reconcile(
         &self,
         folders: &mut [(EnvironmentFolder, SweepReport)],
         run: &Run,
-    ) -> Result<(HashSet<Second>, BTreeSet<BackupId>), Error> {
+    ) -> Result<Tidied, Error> {
         let snapshot = self.catalogue.read()?;
         let views = snapshot.views_to_write()?;
         let known: HashMap<&str, &RecordView<'_>> =
             views.iter().map(|view| (view.id(), view)).collect();
         let ids = known.keys().filter_map(|id| BackupId::parse(id).ok());
-        let seconds = ids.map(|id| id.second()).collect();
+        let taken = ids.map(|id| id.second()).collect();
         let mut reconciled = Reconciled::default();
         for (folder, report) in folders.iter_mut() {
             self.refresh(folder, report, &known, &mut reconciled)?;
             for id in report.deletions.clone() {
                 if known.contains_key(id.as_str()) || self.is_ours(folder, report, &id) {
-                    finish_removal(folder, report, &id)?;
-                    reconciled.removed.push((folder.clone(), id));
+                    match finish_removal(folder, report, &id) {
+                        Ok(()) => reconciled.removed.push((folder.clone(), id)),
+                        // One file that cannot be removed must not keep a backup from being made.
+                        Err(error) => reconciled.stuck.push(format!(
+                            "The removal of {id} was begun and cannot be finished: {error}"
+                        )),
+                    }
                 }
             }
         }
         let removed = reconciled.removed.iter().map(|(_, id)| id.clone()).collect();
-        self.write(reconciled, run).await?;
-        Ok((seconds, removed))
+        let mut stuck = std::mem::take(&mut reconciled.stuck);
+        stuck.extend(self.write(reconciled, run).await?);
+        Ok(Tidied { taken, removed, stuck })
     }
 
     /// Adopts what was completed and not recorded, and renews records that do not know all their notes.
@@ -145,9 +163,10 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    async fn write(&self, reconciled: Reconciled, run: &Run) -> Result<(), Error> {
+    /// Writes what tidying changes. Says which removals could not be brought to their end.
+    async fn write(&self, reconciled: Reconciled, run: &Run) -> Result<Vec<String>, Error> {
         if reconciled.put.is_empty() && reconciled.removed.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut writer = self.catalogue.edit(&run.committed()).await?;
         for (id, record) in reconciled.put {
@@ -157,7 +176,11 @@ impl<'a> Store<'a> {
             writer.catalogue.remove(id.as_str());
         }
         writer.commit(run)?;
-        reconciled.removed.iter().try_for_each(|(folder, id)| remove_deleting_notes(folder, id))
+        let left = reconciled.removed.iter().filter_map(|(folder, id)| {
+            let error = remove_deleting_notes(folder, id).err()?;
+            Some(format!("{id} is removed, but its last note is not: {error}"))
+        });
+        Ok(left.collect())
     }
 
     /// Whether a removal that was begun is this project's to finish.
@@ -222,11 +245,13 @@ impl TidyStore {
             .map_err(|error| Error::creating_in(&self.newest_path, error))
     }
 
-    /// A warning about files that no manifest speaks of, if there are any.
-    pub(super) fn foreign_files(
-        &self,
-        shown: impl Fn(&std::path::Path) -> String,
-    ) -> Option<String> {
+    /// What the caller should know: removals that are stuck, and files that no manifest speaks of.
+    pub(super) fn warnings(&self, shown: impl Fn(&std::path::Path) -> String) -> Vec<String> {
+        let shown_stuck = self.stuck.iter().take(MOST_STUCK_SHOWN).cloned();
+        shown_stuck.chain(self.foreign_files(shown)).collect()
+    }
+
+    fn foreign_files(&self, shown: impl Fn(&std::path::Path) -> String) -> Option<String> {
         let names: Vec<String> = self
             .folders
             .iter()

@@ -133,7 +133,7 @@ async fn claim(
     let globals = order.include_globals.then(|| storage::globals_name(&id));
     let files =
         ArtifactFiles::create(&folder.path, &artifact_name, order.form, globals.as_deref(), run)?;
-    let warnings = tidy.foreign_files(|path| store.project.shown(path)).into_iter().collect();
+    let warnings = tidy.warnings(|path| store.project.shown(path));
     Ok(Claim { id, created_at, artifact_name, files, warnings })
 }
 
