@@ -26,6 +26,16 @@ fn delete_backup_answers_as_recorded() {
 }
 
 #[test]
+fn pin_backup() {
+    replay("pin-backup");
+}
+
+#[test]
+fn unpin_backup() {
+    replay("unpin-backup");
+}
+
+#[test]
 fn restore_backup_answers_as_recorded() {
     replay("restore-backup");
 }

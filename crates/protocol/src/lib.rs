@@ -27,17 +27,19 @@ pub use parameters::{
     CompressionChoice, Confirmation, CreateBackupParameters, CreateVerification,
     DeleteBackupParameters, DescribeParameters, Format, GuardParameters, HandlerCreateParameters,
     HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
-    HandlerVerifyParameters, ListBackupsParameters, ListStatus, RebuildCatalogueParameters,
-    RestoreBackupParameters, SortOrder, VerifyBackupParameters, VerifyLevel,
+    HandlerVerifyParameters, ListBackupsParameters, ListStatus, PinBackupParameters,
+    RebuildCatalogueParameters, RestoreBackupParameters, SortOrder, VerifyBackupParameters,
+    VerifyLevel,
 };
 pub use reading::{Rejected, RequestFault, read_request};
 pub use request::{Command, IncomingRequest, Request, RequestId};
 pub use results::{
-    BackupFile, BackupSummary, CreateBackupPlan, CreateBackupResult, CreateBackupResultOrPlan,
-    DeleteBackupResult, Evidence, GuardResult, HandlerCreateResult, HandlerDeleteResult,
-    HandlerListResult, HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary,
-    MigrationsCompared, RebuildCatalogueResult, RestoreBackupResult, RestoreProof, ResultOrFacts,
-    RowCounts, RowTotals, RowsCompared, VerificationResult, VerificationSummary,
+    BackupFile, BackupSummary, CleanupBackupsResult, CreateBackupPlan, CreateBackupResult,
+    CreateBackupResultOrPlan, DeleteBackupResult, Evidence, GuardResult, HandlerCreateResult,
+    HandlerDeleteResult, HandlerListResult, HandlerVerifyResult, IntegrityCheck, ListBackupsResult,
+    MigrationSummary, MigrationsCompared, PinBackupResult, RebuildCatalogueResult,
+    RestoreBackupResult, RestoreProof, ResultOrFacts, RetentionAction, RetentionDecision,
+    RetentionReason, RowCounts, RowTotals, RowsCompared, VerificationResult, VerificationSummary,
     VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};

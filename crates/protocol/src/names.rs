@@ -63,6 +63,10 @@ pub enum Operation {
     VerifyBackup,
     /// Remove a backup.
     DeleteBackup,
+    /// Keep a backup for ever.
+    PinBackup,
+    /// Keep a backup for ever no longer.
+    UnpinBackup,
     /// Bring a backup back.
     RestoreBackup,
     /// Ask whether a verified backup covers the state of a database.
@@ -75,11 +79,13 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order `describe` lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::CreateBackup,
         Self::ListBackups,
         Self::VerifyBackup,
         Self::DeleteBackup,
+        Self::PinBackup,
+        Self::UnpinBackup,
         Self::RestoreBackup,
         Self::Guard,
         Self::RebuildCatalogue,
@@ -102,6 +108,8 @@ impl Operation {
             Self::ListBackups => "list-backups",
             Self::VerifyBackup => "verify-backup",
             Self::DeleteBackup => "delete-backup",
+            Self::PinBackup => "pin-backup",
+            Self::UnpinBackup => "unpin-backup",
             Self::RestoreBackup => "restore-backup",
             Self::Guard => "guard",
             Self::RebuildCatalogue => "rebuild-catalogue",
@@ -125,6 +133,8 @@ impl Operation {
             Self::ListBackups => "List the recorded backups, newest first",
             Self::VerifyBackup => "Examine a backup again and record what was found",
             Self::DeleteBackup => "Remove a backup: artifact, manifest, notes and record",
+            Self::PinBackup => "Keep a backup for ever: no retention removes it",
+            Self::UnpinBackup => "Let a pinned backup expire again",
             Self::RestoreBackup => {
                 "Bring a backup back into an environment's database, after a safety backup"
             }
@@ -178,17 +188,8 @@ impl fmt::Display for OperationName {
 }
 
 /// Operations that the design names and this version does not have: nobody misspelt them.
-const LATER_OPERATIONS: [&str; 9] = [
-    "restore-backup",
-    "restore",
-    "cleanup-backups",
-    "cleanup",
-    "pin-backup",
-    "unpin-backup",
-    "guard",
-    "backup-status",
-    "cancel-backup",
-];
+const LATER_OPERATIONS: [&str; 4] =
+    ["cleanup-backups", "cleanup", "backup-status", "cancel-backup"];
 
 /// The operation that a misspelt name means, where that is beyond doubt: two slips at most, never to
 /// something that destroys, and never from the name of another operation.
@@ -199,8 +200,13 @@ pub fn nearest_operation(
     const MOST_SLIPS: usize = 2;
     let nearest = nearest(given, known)?;
     let slips = strsim::damerau_levenshtein(&given.to_ascii_lowercase().replace('_', "-"), nearest);
-    let destroys = OperationName::from_spelling(nearest)
-        .is_some_and(|name| name.operation() == Operation::DeleteBackup);
+    // What destroys, and what lets something be destroyed later.
+    let destroys = OperationName::from_spelling(nearest).is_some_and(|name| {
+        matches!(
+            name.operation(),
+            Operation::DeleteBackup | Operation::PinBackup | Operation::UnpinBackup
+        )
+    });
     (slips <= MOST_SLIPS && !destroys && !LATER_OPERATIONS.contains(&given)).then_some(nearest)
 }
 

@@ -1,6 +1,7 @@
 //! The parameters of each operation. The doc comments are the schema's descriptions.
 
 mod handlers;
+mod retention;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +14,7 @@ pub use handlers::{
     HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters,
 };
+pub use retention::PinBackupParameters;
 
 /// What an artifact holds.
 #[derive(

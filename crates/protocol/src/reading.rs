@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::parameters::{
     CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
     HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
-    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
+    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::{
@@ -218,6 +218,8 @@ fn read_command(
             read::<DeleteBackupParameters>(place).map(Command::DeleteBackup)
         }
         (_, Operation::Guard) => read::<GuardParameters>(place).map(Command::Guard),
+        (_, Operation::PinBackup) => read::<PinBackupParameters>(place).map(Command::PinBackup),
+        (_, Operation::UnpinBackup) => read::<PinBackupParameters>(place).map(Command::UnpinBackup),
         (_, Operation::RestoreBackup) => {
             read::<RestoreBackupParameters>(place).map(Command::RestoreBackup)
         }

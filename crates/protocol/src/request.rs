@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::parameters::{
     CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
     HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
-    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
+    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::{MAX_REQUEST_ID_CHARACTERS, OperationName, Skill};
@@ -101,6 +101,10 @@ pub enum Command {
     VerifyBackup(VerifyBackupParameters),
     /// Remove a backup.
     DeleteBackup(DeleteBackupParameters),
+    /// Keep a backup for ever.
+    PinBackup(PinBackupParameters),
+    /// Keep a backup for ever no longer.
+    UnpinBackup(PinBackupParameters),
     /// Bring a backup back.
     RestoreBackup(RestoreBackupParameters),
     /// Ask whether a backup covers the state.
@@ -129,6 +133,9 @@ impl Command {
             Self::ListBackups(parameters) => parameters.environment.as_deref(),
             Self::VerifyBackup(parameters) => parameters.environment.as_deref(),
             Self::DeleteBackup(parameters) => parameters.environment.as_deref(),
+            Self::PinBackup(parameters) | Self::UnpinBackup(parameters) => {
+                parameters.environment.as_deref()
+            }
             Self::RestoreBackup(parameters) => Some(&parameters.environment),
             Self::Guard(parameters) => Some(&parameters.environment),
             Self::HandlerCreate(parameters) => Some(&parameters.environment),
@@ -146,6 +153,9 @@ impl Command {
             Self::ListBackups(parameters) => parameters.working_directory.as_deref(),
             Self::VerifyBackup(parameters) => parameters.working_directory.as_deref(),
             Self::DeleteBackup(parameters) => parameters.working_directory.as_deref(),
+            Self::PinBackup(parameters) | Self::UnpinBackup(parameters) => {
+                parameters.working_directory.as_deref()
+            }
             Self::RestoreBackup(parameters) => parameters.working_directory.as_deref(),
             Self::Guard(parameters) => parameters.working_directory.as_deref(),
             Self::RebuildCatalogue(parameters) => parameters.working_directory.as_deref(),

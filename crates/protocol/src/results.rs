@@ -1,6 +1,7 @@
 //! What a successful operation answers, and the facts that an error carries.
 
 mod restore;
+mod retention;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,9 @@ use crate::{Format, VerifyLevel};
 
 pub use restore::{
     GuardResult, MigrationsCompared, RestoreBackupResult, RestoreProof, RowsCompared,
+};
+pub use retention::{
+    CleanupBackupsResult, PinBackupResult, RetentionAction, RetentionDecision, RetentionReason,
 };
 
 /// Writes a time as the seed does: UTC, whole seconds, `Z`.
@@ -202,6 +206,9 @@ pub struct BackupSummary {
     pub status: String,
     /// Whether it is valid and proven up to plausible size or further.
     pub verified: bool,
+    /// Whether somebody wants it kept for ever; absent where nobody does.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub pinned: bool,
     /// Whether the artifact is there now.
     pub file_exists: bool,
     /// When it expires, UTC; null where no retention is recorded.

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use crate::parameters::{
     CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
     HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
-    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
+    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::results::{
     CreateBackupResultOrPlan, DeleteBackupResult, GuardResult, HandlerCreateResult,
     HandlerDeleteResult, HandlerListResult, HandlerVerifyResult, ListBackupsResult,
-    RebuildCatalogueResult, RestoreBackupResult, ResultOrFacts, VerifyBackupResult,
+    PinBackupResult, RebuildCatalogueResult, RestoreBackupResult, ResultOrFacts,
+    VerifyBackupResult,
 };
 use crate::{DescribeResult, Envelope, Event, Operation, Request, Skill};
 
@@ -31,6 +32,7 @@ pub fn request_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::ListBackups) => of_request::<ListBackupsParameters>(),
         (Skill::BackupManager, Operation::VerifyBackup) => of_request::<VerifyBackupParameters>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_request::<DeleteBackupParameters>(),
+        (_, Operation::PinBackup | Operation::UnpinBackup) => of_request::<PinBackupParameters>(),
         (_, Operation::RestoreBackup) => of_request::<RestoreBackupParameters>(),
         (_, Operation::Guard) => of_request::<GuardParameters>(),
         (_, Operation::RebuildCatalogue) => of_request::<RebuildCatalogueParameters>(),
@@ -85,6 +87,7 @@ pub fn answer_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::ListBackups) => of_answer::<ListBackupsResult>(),
         (Skill::BackupManager, Operation::VerifyBackup) => of_answer::<VerifyBackupResult>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_answer::<DeleteBackupResult>(),
+        (_, Operation::PinBackup | Operation::UnpinBackup) => of_answer::<PinBackupResult>(),
         (_, Operation::RestoreBackup) => of_answer::<RestoreBackupResult>(),
         (_, Operation::Guard) => of_answer::<GuardResult>(),
         (_, Operation::RebuildCatalogue) => of_answer::<RebuildCatalogueResult>(),

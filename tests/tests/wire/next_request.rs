@@ -82,9 +82,9 @@ fn a_next_request_is_never_one_that_is_refused() {
     let mut host = host(&project);
     let id = "backup-20250124-140000";
     for (operation, parameters) in [
-        ("cleanup-backups", json!({"environment": "dev"})),
-        ("pin-backup", json!({"backup_id": id})),
-        ("unpin-backup", json!({"backup_id": id})),
+        ("delete-backups", json!({"backup_id": id})),
+        ("pin-backups", json!({"backup_id": id})),
+        ("unpinbackup", json!({"backup_id": id})),
         ("backup-status", json!({"run_id": "x"})),
         ("cancel-backup", json!({"run_id": "x"})),
     ] {

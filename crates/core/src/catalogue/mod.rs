@@ -82,6 +82,9 @@ pub struct CatalogueRecord {
     /// The rows that are in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_total: Option<u64>,
+    /// Whether somebody wants it kept for ever; absent where nobody ever did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<bool>,
     /// How many notes the record takes into account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes_count: Option<u64>,

@@ -53,6 +53,8 @@ pub struct RecordView<'a> {
     /// How many notes the record takes into account.
     #[serde(default)]
     pub notes_count: Option<usize>,
+    #[serde(default)]
+    pinned: Option<bool>,
     /// The artifact's checksum.
     #[serde(borrow, default)]
     pub sha256: Option<Cow<'a, str>>,
@@ -140,6 +142,7 @@ impl RecordView<'_> {
             verified_at: verdict
                 .and_then(|verdict| verdict.verified_at.as_deref())
                 .and_then(read_time),
+            pinned: self.pinned.unwrap_or_default(),
         }
     }
 }

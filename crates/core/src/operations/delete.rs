@@ -14,7 +14,7 @@ use crate::confirmation::{Bound, Confirmations};
 use crate::error::{ConfirmationRequest, Error};
 use crate::host::Host;
 use crate::progress::Step;
-use crate::records::{MANIFEST_VERSION, Note, NoteKind};
+use crate::records::{Note, NoteKind};
 use crate::run::Run;
 use crate::size;
 use crate::storage;
@@ -74,6 +74,7 @@ fn planned(store: &Store<'_>, found: &Found, owned: bool) -> Result<Done, Error>
         freed_bytes: existing.filter(|_| owned).unwrap_or_default(),
         dry_run: true,
         needs_confirmation: last_good_backup
+            || found.standing.pinned
             || store.project.configuration.is_protected(&found.folder.environment),
         ..described(store, found, owned, existing.is_some())
     };
@@ -109,7 +110,8 @@ fn confirm(
     let last_good_backup = is_last_good(store, found)?;
     let environment = &found.folder.environment;
     let configuration = &store.project.configuration;
-    if !last_good_backup && !configuration.is_protected(environment) {
+    let pinned = found.standing.pinned;
+    if !last_good_backup && !pinned && !configuration.is_protected(environment) {
         return Ok(());
     }
     let tokens = Confirmations::open(&store.project.state_folder(), &run.id)?;
@@ -125,6 +127,7 @@ fn confirm(
         found.id.to_string(),
         checksum,
         format!("last good: {last_good_backup}"),
+        format!("pinned: {pinned}"),
     ]);
     if let Some(Confirmation::Token(token)) = &parameters.confirm {
         let token = tokens.check(token, &bound, now)?;
@@ -166,6 +169,9 @@ fn plan(found: &Found, last_good_backup: bool) -> ConfirmationPlan {
         consequences.push(format!(
             "It is the newest verified backup of {environment}: what changed since an older one could not be restored"
         ));
+    }
+    if found.standing.pinned {
+        consequences.push("It is pinned: somebody wanted it kept".to_owned());
     }
     ConfirmationPlan {
         action: format!("Delete backup {} of {environment}", found.id),
@@ -212,17 +218,8 @@ fn deleting(
     let in_folder = found.artifact.parent() == Some(found.folder.path.as_path());
     let name = found.artifact.file_name().filter(|_| in_folder);
     Note {
-        note_version: MANIFEST_VERSION.to_owned(),
-        backup_id: found.id.to_string(),
-        kind: NoteKind::Deleting,
-        at: now,
-        run_id: run.id.to_string(),
-        host: storage::host_name(),
-        level: None,
-        restore_seconds: None,
-        finding: None,
-        file_readable: None,
         artifact: name.map(|name| name.to_string_lossy().into_owned()),
         project: Some(store.project.identity()),
+        ..Note::new(&found.id, NoteKind::Deleting, now, &run.id)
     }
 }

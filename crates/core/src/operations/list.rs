@@ -165,6 +165,7 @@ fn concise(store: &Store<'_>, view: &RecordView<'_>) -> Result<Map<String, Value
         format: view.format,
         status: standing.status.name().to_owned(),
         verified: standing.is_verified(),
+        pinned: standing.pinned,
         file_exists: artifact_exists(store, view),
         expires_at: view.expires_at(),
     };

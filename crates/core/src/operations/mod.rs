@@ -8,6 +8,7 @@ mod direct;
 mod find;
 mod guard;
 mod list;
+mod pin;
 mod proof;
 mod rebuild;
 mod restore;
@@ -147,6 +148,8 @@ async fn dispatch(
         Command::ListBackups(parameters) => list::list(host, parameters, session),
         Command::VerifyBackup(parameters) => verify::verify(host, parameters, session, run).await,
         Command::DeleteBackup(parameters) => delete::delete(host, parameters, session, run).await,
+        Command::PinBackup(parameters) => pin::pin(host, parameters, true, session, run).await,
+        Command::UnpinBackup(parameters) => pin::pin(host, parameters, false, session, run).await,
         Command::Guard(parameters) => guard::guard(host, parameters, session, run).await,
         Command::RestoreBackup(parameters) => {
             // Its state is that of a whole create as well.

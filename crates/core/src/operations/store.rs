@@ -294,7 +294,8 @@ fn put_verdict(
 
 /// What the notes say of a record without a manifest.
 fn verdict(view: &RecordView<'_>, notes: &[Note]) -> Map<String, Value> {
-    let Standing { status, level, verified_at } = records::standing(view.standing(), notes);
+    let standing = records::standing(view.standing(), notes);
+    let Standing { status, level, verified_at, pinned } = standing;
     let passed = status != records::RecordStatus::Invalid;
     let at = verified_at.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     let verification = serde_json::json!({
@@ -307,6 +308,7 @@ fn verdict(view: &RecordView<'_>, notes: &[Note]) -> Map<String, Value> {
     Map::from_iter([
         ("status".to_owned(), status.name().into()),
         ("verification".to_owned(), verification),
+        ("pinned".to_owned(), pinned.into()),
         ("notes_count".to_owned(), notes.len().into()),
     ])
 }

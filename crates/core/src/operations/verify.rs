@@ -20,7 +20,7 @@ use crate::handler::{ArtifactToExamine, Depth, Examination};
 use crate::host::Host;
 use crate::progress::Step;
 use crate::project::Project;
-use crate::records::{MANIFEST_VERSION, Note, NoteKind, RecordStatus};
+use crate::records::{Note, NoteKind, RecordStatus};
 use crate::run::Run;
 use crate::storage::{self, PartialFile};
 use crate::verification;
@@ -84,7 +84,9 @@ async fn settle(
     run: &Run,
 ) -> Result<Evidence, Error> {
     let note = match &graded {
-        Ok(level) => Note { level: Some(*level), ..note(found, NoteKind::Verified, now, run) },
+        Ok(level) => {
+            Note { level: Some(*level), ..Note::new(&found.id, NoteKind::Verified, now, &run.id) }
+        }
         Err(failure) => mismatch(found, failure, now, run),
     };
     note_finding(store, found, &note, run).await?;
@@ -103,7 +105,7 @@ async fn settle_proof(
         Ok(restored) => Note {
             level: Some(restored.evidence()),
             restore_seconds: Some(proof.told.restore_seconds),
-            ..note(found, NoteKind::Verified, now, run)
+            ..Note::new(&found.id, NoteKind::Verified, now, &run.id)
         },
         // Only another restore can say otherwise.
         Err(failure) => {
@@ -122,24 +124,7 @@ fn mismatch(found: &Found, failure: &VerificationFailure, now: DateTime<Utc>, ru
     Note {
         finding: Some(failure.finding.clone()),
         file_readable: Some(failure.readable),
-        ..note(found, NoteKind::Mismatch, now, run)
-    }
-}
-
-fn note(found: &Found, kind: NoteKind, now: DateTime<Utc>, run: &Run) -> Note {
-    Note {
-        note_version: MANIFEST_VERSION.to_owned(),
-        backup_id: found.id.to_string(),
-        kind,
-        at: now,
-        run_id: run.id.to_string(),
-        host: storage::host_name(),
-        level: None,
-        restore_seconds: None,
-        finding: None,
-        file_readable: None,
-        artifact: None,
-        project: None,
+        ..Note::new(&found.id, NoteKind::Mismatch, now, &run.id)
     }
 }
 

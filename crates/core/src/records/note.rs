@@ -26,18 +26,25 @@ pub enum NoteKind {
     Verified,
     /// A verification failed.
     Mismatch,
+    /// Somebody wants it kept for ever.
+    Pinned,
+    /// Nobody wants it kept for ever any more.
+    Unpinned,
     /// The removal was begun.
     Deleting,
 }
 
 impl NoteKind {
-    const ALL: [Self; 3] = [Self::Verified, Self::Mismatch, Self::Deleting];
+    const ALL: [Self; 5] =
+        [Self::Verified, Self::Mismatch, Self::Pinned, Self::Unpinned, Self::Deleting];
 
     /// The kind as it stands in a note's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Verified => "verified",
             Self::Mismatch => "mismatch",
+            Self::Pinned => "pinned",
+            Self::Unpinned => "unpinned",
             Self::Deleting => "deleting",
         }
     }
@@ -126,15 +133,25 @@ impl NoteName {
 }
 
 impl Note {
+    /// A note that says nothing beyond its kind, by this machine.
+    pub fn new(id: &BackupId, kind: NoteKind, at: DateTime<Utc>, run: &RunId) -> Self {
+        let host = crate::storage::host_name();
+        Self { host, ..Self::bare(id, kind, at, run.to_string()) }
+    }
+
     /// What a note's name alone says.
     pub fn from_name(id: &BackupId, name: &NoteName) -> Self {
         let at = NaiveDateTime::parse_from_str(&name.stamp, STAMP_FORMAT).unwrap_or_default();
+        Self::bare(id, name.kind, at.and_utc(), name.run.clone())
+    }
+
+    fn bare(id: &BackupId, kind: NoteKind, at: DateTime<Utc>, run_id: String) -> Self {
         Self {
             note_version: super::MANIFEST_VERSION.to_owned(),
             backup_id: id.to_string(),
-            kind: name.kind,
-            at: at.and_utc(),
-            run_id: name.run.clone(),
+            kind,
+            at,
+            run_id,
             host: String::new(),
             level: None,
             restore_seconds: None,

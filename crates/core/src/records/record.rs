@@ -42,6 +42,8 @@ pub struct Standing {
     pub level: Option<Evidence>,
     /// When it was last examined.
     pub verified_at: Option<DateTime<Utc>>,
+    /// Whether somebody wants it kept for ever.
+    pub pinned: bool,
 }
 
 impl Standing {
@@ -79,6 +81,8 @@ pub fn standing<'a>(at_creation: Standing, notes: impl IntoIterator<Item = &'a N
                 standing.level = None;
                 standing.verified_at = Some(note.at);
             }
+            NoteKind::Pinned => standing.pinned = true,
+            NoteKind::Unpinned => standing.pinned = false,
             NoteKind::Deleting => deleting = true,
         }
     }
@@ -106,6 +110,7 @@ impl Record {
             status: if passed { RecordStatus::Valid } else { RecordStatus::Invalid },
             level: passed.then_some(verification.level),
             verified_at: Some(verification.verified_at),
+            pinned: false,
         };
         standing(at_creation, &self.notes)
     }
@@ -152,6 +157,7 @@ impl Record {
             "database_size_bytes": manifest.database.size_bytes,
             "raw_size_bytes": artifact.raw_size_bytes,
             "rows_total": manifest.row_totals().rows,
+            "pinned": standing.pinned,
             "notes_count": self.notes.len(),
             "idempotency": manifest.idempotency,
         });
@@ -162,6 +168,12 @@ impl Record {
                 }
                 if manifest.idempotency.is_none() {
                     record.remove("idempotency");
+                }
+                let about_pins =
+                    |note: &Note| matches!(note.kind, NoteKind::Pinned | NoteKind::Unpinned);
+                // A field that is left out stays in the catalogue as it was.
+                if !self.notes.iter().any(about_pins) {
+                    record.remove("pinned");
                 }
                 Ok(record)
             }
@@ -200,8 +212,9 @@ impl Record {
 
 /// Whether the artifact was there and readable when it was last examined.
 pub fn file_readable(notes: &[Note]) -> bool {
-    let examined = notes.iter().rev().find(|note| note.kind != NoteKind::Deleting);
-    examined.and_then(|note| note.file_readable).unwrap_or(true)
+    let says = |note: &&Note| matches!(note.kind, NoteKind::Verified | NoteKind::Mismatch);
+    let last = notes.iter().rev().find(says);
+    last.and_then(|note| note.file_readable).unwrap_or(true)
 }
 
 /// Artifact ÷ dump, to three digits as in the seed; 1 where nothing was dumped.
@@ -215,26 +228,17 @@ mod tests {
     use super::*;
 
     fn note(kind: NoteKind, level: Option<Evidence>) -> Note {
-        Note {
-            note_version: "1.0".to_owned(),
-            backup_id: "backup-20250124-140000".to_owned(),
-            kind,
-            at: "2025-01-24T14:00:05Z".parse().unwrap(),
-            run_id: String::new(),
-            host: String::new(),
-            level,
-            restore_seconds: None,
-            finding: None,
-            file_readable: None,
-            artifact: None,
-            project: None,
-        }
+        let id = crate::backup_id::BackupId::parse("backup-20250124-140000").unwrap();
+        let run = crate::run::RunId::random().unwrap();
+        let at = "2025-01-24T14:00:05Z".parse().unwrap();
+        Note { level, ..Note::new(&id, kind, at, &run) }
     }
 
     const FRESH: Standing = Standing {
         status: RecordStatus::Valid,
         level: Some(Evidence::PlausibleSize),
         verified_at: None,
+        pinned: false,
     };
 
     #[test]
@@ -252,6 +256,19 @@ mod tests {
         assert!(!standing(FRESH, [&failed, &shallow]).is_verified());
         assert!(standing(FRESH, [&failed, &passed]).is_verified());
         assert!(!standing(FRESH, [&passed, &failed]).is_verified());
+    }
+
+    #[test]
+    fn the_last_word_on_a_pin_counts_and_says_nothing_else() {
+        let failed = Note { file_readable: Some(false), ..note(NoteKind::Mismatch, None) };
+        let pin = note(NoteKind::Pinned, None);
+        let unpin = note(NoteKind::Unpinned, None);
+        assert!(standing(FRESH, [&pin]).pinned);
+        assert!(!standing(FRESH, [&pin, &unpin]).pinned);
+        assert!(standing(FRESH, [&pin, &unpin, &pin]).pinned);
+        assert!(standing(FRESH, [&pin]).is_verified());
+        assert!(!standing(FRESH, [&failed, &pin]).is_verified());
+        assert!(!file_readable(&[failed, pin]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How long a backup is kept.
+//! How many days a backup is kept.
 
 use crate::environment::EnvironmentName;
 

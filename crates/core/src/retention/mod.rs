@@ -1,0 +1,5 @@
+//! How long backups are kept.
+
+mod period;
+
+pub use period::{RetentionSettings, days};
