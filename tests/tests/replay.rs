@@ -26,12 +26,17 @@ fn delete_backup_answers_as_recorded() {
 }
 
 #[test]
-fn pin_backup() {
+fn cleanup_backups_answers_as_recorded() {
+    replay("cleanup-backups");
+}
+
+#[test]
+fn pin_backup_answers_as_recorded() {
     replay("pin-backup");
 }
 
 #[test]
-fn unpin_backup() {
+fn unpin_backup_answers_as_recorded() {
     replay("unpin-backup");
 }
 

@@ -213,6 +213,28 @@ pub enum Error {
         /// The run that holds it, where it could be read.
         run_id: Option<String>,
     },
+    /// Somebody reads the backup that is to be removed.
+    #[error("Backup in use: {backup_id}")]
+    BackupInUse {
+        /// Which.
+        backup_id: String,
+    },
+    /// This machine's clock cannot be believed.
+    #[error("Clock suspect: nothing was removed")]
+    ClockSuspect {
+        /// Why not.
+        reason: String,
+    },
+    /// Some of the backups that were to go are still there.
+    #[error("{} of {} backups could not be removed", failed.len(), failed.len() + removed)]
+    CleanupIncomplete {
+        /// How many went.
+        removed: usize,
+        /// What that freed, in bytes.
+        freed: u64,
+        /// Those that did not, and why.
+        failed: Vec<(String, String)>,
+    },
     /// Somebody must say yes to the plan first.
     #[error("Confirmation required")]
     ConfirmationRequired(Box<ConfirmationRequest>),

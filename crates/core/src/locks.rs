@@ -154,6 +154,58 @@ pub fn private_folder() -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
+/// A backup in somebody's hands: readers share it, and nobody removes it meanwhile.
+#[derive(Debug)]
+pub struct ManifestLock {
+    /// None for a backup without a manifest, which nothing but a person's request removes.
+    _file: Option<File>,
+}
+
+impl ManifestLock {
+    /// Shares the backup with other readers; none where it is being removed, or was.
+    ///
+    /// # Errors
+    /// The manifest cannot be opened or locked.
+    pub fn shared(manifest: &Path) -> Result<Option<Self>, Error> {
+        Self::take(manifest, File::open(manifest), File::try_lock_shared)
+    }
+
+    /// Takes the backup to remove it; none while somebody reads it.
+    ///
+    /// # Errors
+    /// The manifest cannot be opened or locked.
+    pub fn exclusive(manifest: &Path) -> Result<Option<Self>, Error> {
+        // Network file systems want to write for a lock that nobody shares.
+        let opened = OpenOptions::new().read(true).write(true).open(manifest);
+        let opened = match opened {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(manifest),
+            other => other,
+        };
+        Self::take(manifest, opened, File::try_lock)
+    }
+
+    fn take(
+        manifest: &Path,
+        opened: io::Result<File>,
+        lock: fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Option<Self>, Error> {
+        let failed = |error| Error::storage("lock", manifest, error);
+        let file = match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Some(Self { _file: None }));
+            }
+            other => other.map_err(failed)?,
+        };
+        match lock(&file) {
+            Ok(()) if storage::is_still_named(&file, manifest).map_err(failed)? => {
+                Ok(Some(Self { _file: Some(file) }))
+            }
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
 /// A database in the hands of one run; its lock's file goes with the guard.
 #[derive(Debug)]
 pub struct DatabaseLock(Option<FileLock>);

@@ -26,6 +26,15 @@ pub struct ConfirmationPlan {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ErrorFacts {
+    /// How many backups were removed all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_count: Option<u64>,
+    /// What that freed, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freed_bytes: Option<u64>,
+    /// The backups that could not be removed, each with the reason; at most 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Vec<String>>,
     /// What must be free, in whole GiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_space_gb: Option<u64>,

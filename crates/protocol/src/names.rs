@@ -63,6 +63,8 @@ pub enum Operation {
     VerifyBackup,
     /// Remove a backup.
     DeleteBackup,
+    /// Remove the backups that need not be kept.
+    CleanupBackups,
     /// Keep a backup for ever.
     PinBackup,
     /// Keep a backup for ever no longer.
@@ -79,11 +81,12 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order `describe` lists them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::CreateBackup,
         Self::ListBackups,
         Self::VerifyBackup,
         Self::DeleteBackup,
+        Self::CleanupBackups,
         Self::PinBackup,
         Self::UnpinBackup,
         Self::RestoreBackup,
@@ -108,6 +111,7 @@ impl Operation {
             Self::ListBackups => "list-backups",
             Self::VerifyBackup => "verify-backup",
             Self::DeleteBackup => "delete-backup",
+            Self::CleanupBackups => "cleanup-backups",
             Self::PinBackup => "pin-backup",
             Self::UnpinBackup => "unpin-backup",
             Self::RestoreBackup => "restore-backup",
@@ -133,6 +137,7 @@ impl Operation {
             Self::ListBackups => "List the recorded backups, newest first",
             Self::VerifyBackup => "Examine a backup again and record what was found",
             Self::DeleteBackup => "Remove a backup: artifact, manifest, notes and record",
+            Self::CleanupBackups => "Remove the backups that need not be kept, or show which",
             Self::PinBackup => "Keep a backup for ever: no retention removes it",
             Self::UnpinBackup => "Let a pinned backup expire again",
             Self::RestoreBackup => {
@@ -188,8 +193,7 @@ impl fmt::Display for OperationName {
 }
 
 /// Operations that the design names and this version does not have: nobody misspelt them.
-const LATER_OPERATIONS: [&str; 4] =
-    ["cleanup-backups", "cleanup", "backup-status", "cancel-backup"];
+const LATER_OPERATIONS: [&str; 2] = ["backup-status", "cancel-backup"];
 
 /// The operation that a misspelt name means, where that is beyond doubt: two slips at most, never to
 /// something that destroys, and never from the name of another operation.
@@ -204,7 +208,10 @@ pub fn nearest_operation(
     let destroys = OperationName::from_spelling(nearest).is_some_and(|name| {
         matches!(
             name.operation(),
-            Operation::DeleteBackup | Operation::PinBackup | Operation::UnpinBackup
+            Operation::DeleteBackup
+                | Operation::CleanupBackups
+                | Operation::PinBackup
+                | Operation::UnpinBackup
         )
     });
     (slips <= MOST_SLIPS && !destroys && !LATER_OPERATIONS.contains(&given)).then_some(nearest)
@@ -248,7 +255,9 @@ mod tests {
         assert_eq!(nearest_operation("creat-backup", operations()), Some("create-backup"));
         assert_eq!(nearest_operation("release-backup", operations()), None);
         assert_eq!(nearest_operation("delet-backup", operations()), None);
-        assert_eq!(nearest_operation("restore-backup", operations()), None);
+        assert_eq!(nearest_operation("cleanup-backup", operations()), None);
+        assert_eq!(nearest_operation("pin-backups", operations()), None);
+        assert_eq!(nearest_operation("backup-status", operations()), None);
         assert_eq!(nearest(&"x".repeat(100_000), operations()), None);
     }
 }

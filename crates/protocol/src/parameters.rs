@@ -14,7 +14,7 @@ pub use handlers::{
     HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters,
 };
-pub use retention::PinBackupParameters;
+pub use retention::{CleanupBackupsParameters, PinBackupParameters};
 
 /// What an artifact holds.
 #[derive(

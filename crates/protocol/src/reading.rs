@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
-    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    CleanupBackupsParameters, CreateBackupParameters, DeleteBackupParameters, DescribeParameters,
+    GuardParameters, HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
@@ -218,6 +218,9 @@ fn read_command(
             read::<DeleteBackupParameters>(place).map(Command::DeleteBackup)
         }
         (_, Operation::Guard) => read::<GuardParameters>(place).map(Command::Guard),
+        (_, Operation::CleanupBackups) => {
+            read::<CleanupBackupsParameters>(place).map(Command::CleanupBackups)
+        }
         (_, Operation::PinBackup) => read::<PinBackupParameters>(place).map(Command::PinBackup),
         (_, Operation::UnpinBackup) => read::<PinBackupParameters>(place).map(Command::UnpinBackup),
         (_, Operation::RestoreBackup) => {

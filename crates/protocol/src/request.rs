@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
-    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    CleanupBackupsParameters, CreateBackupParameters, DeleteBackupParameters, DescribeParameters,
+    GuardParameters, HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
@@ -101,6 +101,8 @@ pub enum Command {
     VerifyBackup(VerifyBackupParameters),
     /// Remove a backup.
     DeleteBackup(DeleteBackupParameters),
+    /// Remove the backups that need not be kept.
+    CleanupBackups(CleanupBackupsParameters),
     /// Keep a backup for ever.
     PinBackup(PinBackupParameters),
     /// Keep a backup for ever no longer.
@@ -133,6 +135,7 @@ impl Command {
             Self::ListBackups(parameters) => parameters.environment.as_deref(),
             Self::VerifyBackup(parameters) => parameters.environment.as_deref(),
             Self::DeleteBackup(parameters) => parameters.environment.as_deref(),
+            Self::CleanupBackups(parameters) => parameters.environment.as_deref(),
             Self::PinBackup(parameters) | Self::UnpinBackup(parameters) => {
                 parameters.environment.as_deref()
             }
@@ -153,6 +156,7 @@ impl Command {
             Self::ListBackups(parameters) => parameters.working_directory.as_deref(),
             Self::VerifyBackup(parameters) => parameters.working_directory.as_deref(),
             Self::DeleteBackup(parameters) => parameters.working_directory.as_deref(),
+            Self::CleanupBackups(parameters) => parameters.working_directory.as_deref(),
             Self::PinBackup(parameters) | Self::UnpinBackup(parameters) => {
                 parameters.working_directory.as_deref()
             }

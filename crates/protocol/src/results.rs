@@ -18,7 +18,8 @@ pub use restore::{
     GuardResult, MigrationsCompared, RestoreBackupResult, RestoreProof, RowsCompared,
 };
 pub use retention::{
-    CleanupBackupsResult, PinBackupResult, RetentionAction, RetentionDecision, RetentionReason,
+    AutomaticRetention, CleanupBackupsResult, PinBackupResult, RetentionAction, RetentionDecision,
+    RetentionReason,
 };
 
 /// Writes a time as the seed does: UTC, whole seconds, `Z`.
@@ -138,6 +139,9 @@ pub struct CreateBackupResult {
     /// True when the backup was made by an earlier request with the same idempotency key.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub idempotent_replay: bool,
+    /// The expired backups of the same database that were removed afterwards; absent where none was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retention: Option<AutomaticRetention>,
     /// What the caller should know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,

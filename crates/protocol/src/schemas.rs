@@ -5,15 +5,15 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
-    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    CleanupBackupsParameters, CreateBackupParameters, DeleteBackupParameters, DescribeParameters,
+    GuardParameters, HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::results::{
-    CreateBackupResultOrPlan, DeleteBackupResult, GuardResult, HandlerCreateResult,
-    HandlerDeleteResult, HandlerListResult, HandlerVerifyResult, ListBackupsResult,
-    PinBackupResult, RebuildCatalogueResult, RestoreBackupResult, ResultOrFacts,
+    CleanupBackupsResult, CreateBackupResultOrPlan, DeleteBackupResult, GuardResult,
+    HandlerCreateResult, HandlerDeleteResult, HandlerListResult, HandlerVerifyResult,
+    ListBackupsResult, PinBackupResult, RebuildCatalogueResult, RestoreBackupResult, ResultOrFacts,
     VerifyBackupResult,
 };
 use crate::{DescribeResult, Envelope, Event, Operation, Request, Skill};
@@ -32,6 +32,7 @@ pub fn request_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::ListBackups) => of_request::<ListBackupsParameters>(),
         (Skill::BackupManager, Operation::VerifyBackup) => of_request::<VerifyBackupParameters>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_request::<DeleteBackupParameters>(),
+        (_, Operation::CleanupBackups) => of_request::<CleanupBackupsParameters>(),
         (_, Operation::PinBackup | Operation::UnpinBackup) => of_request::<PinBackupParameters>(),
         (_, Operation::RestoreBackup) => of_request::<RestoreBackupParameters>(),
         (_, Operation::Guard) => of_request::<GuardParameters>(),
@@ -87,6 +88,7 @@ pub fn answer_schema(skill: Skill, operation: Operation) -> Value {
         (Skill::BackupManager, Operation::ListBackups) => of_answer::<ListBackupsResult>(),
         (Skill::BackupManager, Operation::VerifyBackup) => of_answer::<VerifyBackupResult>(),
         (Skill::BackupManager, Operation::DeleteBackup) => of_answer::<DeleteBackupResult>(),
+        (_, Operation::CleanupBackups) => of_answer::<CleanupBackupsResult>(),
         (_, Operation::PinBackup | Operation::UnpinBackup) => of_answer::<PinBackupResult>(),
         (_, Operation::RestoreBackup) => of_answer::<RestoreBackupResult>(),
         (_, Operation::Guard) => of_answer::<GuardResult>(),

@@ -160,6 +160,9 @@ pub struct BackupSection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 36_500))]
     pub retention_days: Option<u32>,
+    /// Whether expired backups of a database go after a new one was made. Default: true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_cleanup: Option<bool>,
     /// `true` or `"gzip"`, `"zstd"`, or `false`. Default: `true` in production-class environments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<CompressionChoice>,

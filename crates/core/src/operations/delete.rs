@@ -1,5 +1,4 @@
-//! `delete-backup`: a `deleting` note, then artifact, manifest, notes and record. A process that is killed
-//! in between leaves the note, and the next writing operation goes on from there.
+//! `delete-backup`: what a person names goes, the last good backup only with a token.
 
 use backup_protocol::{Confirmation, ConfirmationPlan, DeleteBackupParameters, DeleteBackupResult};
 
@@ -7,14 +6,14 @@ use std::path::PathBuf;
 
 use super::Done;
 use super::find::{self, Found};
+use super::removal::{self, Doomed};
 use super::session::Session;
-use super::store::{Store, remove_deleting_notes, write_note};
+use super::store::Store;
 use crate::catalogue::RecordView;
 use crate::confirmation::{Bound, Confirmations};
 use crate::error::{ConfirmationRequest, Error};
 use crate::host::Host;
 use crate::progress::Step;
-use crate::records::{Note, NoteKind};
 use crate::run::Run;
 use crate::size;
 use crate::storage;
@@ -47,7 +46,9 @@ pub(super) async fn delete(
     let found = find::find(&store, &id, environment)?;
     session.set_environment(found.folder.environment.as_str());
     confirm(&store, &found, parameters, (host.clock)(), run)?;
-    let freed = remove(&store, &found, owned(&found), (host.clock)(), run).await?;
+    let doomed = [Doomed { found: &found, owned: owned(&found) }];
+    let mut removed = removal::remove(&store, &doomed, (host.clock)(), run).await?;
+    let freed = removed.pop().ok_or_else(|| Error::internal("each removal has its outcome"))??;
     drop(tidy);
     done(&store, &found, freed, owned(&found))
 }
@@ -179,47 +180,5 @@ fn plan(found: &Found, last_good_backup: bool) -> ConfirmationPlan {
         size_bytes: found.size,
         size_human: size::human(found.size),
         consequences,
-    }
-}
-
-/// Removes the backup. Says how many bytes that freed; none where the artifact was not there.
-async fn remove(
-    store: &Store<'_>,
-    found: &Found,
-    owned: bool,
-    now: chrono::DateTime<chrono::Utc>,
-    run: &Run,
-) -> Result<Option<u64>, Error> {
-    run.interrupt.check()?;
-    // From the note on there is no way back: a signal is heard once the removal is done.
-    let run = &run.committed();
-    let mut freed = None;
-    if found.folder.path.is_dir() {
-        write_note(&found.folder, &found.id, &deleting(store, found, now, run), run)?;
-        if let Err(error) = store.record(&found.folder, &found.id, run).await {
-            tracing::info!(%error, "the record is not marked; it is removed in a moment");
-        }
-        let artifact = owned.then_some(found.artifact.as_path());
-        freed = storage::remove_backup_files(&found.folder, &found.id, artifact)?;
-    }
-    let mut writer = store.catalogue.edit(run).await?;
-    writer.catalogue.remove(found.id.as_str());
-    writer.commit(run)?;
-    remove_deleting_notes(&found.folder, &found.id)?;
-    Ok(freed)
-}
-
-fn deleting(
-    store: &Store<'_>,
-    found: &Found,
-    now: chrono::DateTime<chrono::Utc>,
-    run: &Run,
-) -> Note {
-    let in_folder = found.artifact.parent() == Some(found.folder.path.as_path());
-    let name = found.artifact.file_name().filter(|_| in_folder);
-    Note {
-        artifact: name.map(|name| name.to_string_lossy().into_owned()),
-        project: Some(store.project.identity()),
-        ..Note::new(&found.id, NoteKind::Deleting, now, &run.id)
     }
 }

@@ -9,7 +9,8 @@ use crate::backup_id::BackupId;
 use crate::environment::EnvironmentName;
 use crate::error::Error;
 use crate::handler::{ArtifactForm, Compression};
-use crate::records::{Record, Standing};
+use crate::locks::ManifestLock;
+use crate::records::{Record, RecordStatus, Standing};
 use crate::storage::{self, EnvironmentFolder};
 
 /// A backup that was found: in the catalogue, at the location, or both.
@@ -27,6 +28,20 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// A backup with a manifest, as it lies in its folder.
+    pub(super) fn recorded(id: &BackupId, folder: &EnvironmentFolder, record: Record) -> Self {
+        let artifact = &record.manifest.artifact;
+        Self {
+            id: id.clone(),
+            folder: folder.clone(),
+            artifact: folder.path.join(&artifact.file_name),
+            size: artifact.size_bytes,
+            sha256: Some(artifact.sha256.clone()),
+            standing: record.standing(),
+            record: Some(record),
+        }
+    }
+
     /// What the artifact should be, from the manifest or else from the file's name.
     pub(super) fn form(&self) -> Option<NamedForm<'_>> {
         let Some(record) = &self.record else { return form_by_name(&self.artifact) };
@@ -109,12 +124,7 @@ pub(super) fn find(
         if view.is_none() && !store.location.is_of(&store.project.identity(), &record.manifest) {
             continue;
         }
-        let artifact = folder.path.join(&record.manifest.artifact.file_name);
-        let size = record.manifest.artifact.size_bytes;
-        let standing = record.standing();
-        let sha256 = Some(record.manifest.artifact.sha256.clone());
-        let record = Some(record);
-        return Ok(Found { id: id.clone(), folder, record, artifact, size, sha256, standing });
+        return Ok(Found::recorded(id, &folder, record));
     }
     let (Some(view), Some(home)) = (view, home) else { return Err(not_found()) };
     let folder = store.location.folder(&home);
@@ -128,6 +138,23 @@ pub(super) fn find(
         sha256: view.sha256.as_deref().map(str::to_owned),
         standing: crate::records::standing(view.standing(), &notes),
     })
+}
+
+/// Finds a backup to read its artifact: nobody removes it while the lock is held.
+pub(super) fn hold(
+    store: &Store<'_>,
+    id: &BackupId,
+    environment: Option<&str>,
+) -> Result<(Found, ManifestLock), Error> {
+    let not_found = || Error::BackupNotFound { given: id.to_string() };
+    let found = find(store, id, environment)?;
+    let lock = ManifestLock::shared(&found.folder.manifest_path(id))?.ok_or_else(not_found)?;
+    // Its removal may have been begun before the lock was taken.
+    let found = find(store, id, environment)?;
+    if found.standing.status == RecordStatus::Deleting {
+        return Err(not_found());
+    }
+    Ok((found, lock))
 }
 
 /// Whether a path leads to where backups are kept: directly into the folder of a configured environment, and

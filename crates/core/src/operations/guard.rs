@@ -14,13 +14,12 @@ use crate::handler::LiveDatabase;
 use crate::host::Host;
 use crate::progress::Step;
 use crate::project::{Project, ResolvedDatabase};
+use crate::retention::CLOCK_DIFFERENCE;
 use crate::run::Run;
 use crate::storage;
 
 /// How old a backup may be unless the request says otherwise, in hours.
 const DEFAULT_MAX_AGE_HOURS: u32 = 24;
-/// How far ahead of this clock another machine's may be; a backup from later says that one of them is wrong.
-const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
 /// The reason of a backup that is made because none was there.
 const REASON: &str = "pre-operation safety backup";
 

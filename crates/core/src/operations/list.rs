@@ -80,7 +80,10 @@ pub(super) fn list(
 }
 
 /// An environment may be listed when it is configured, or when backups of it are left.
-fn listed_environment(project: &crate::project::Project, given: &str) -> Result<(), Error> {
+pub(super) fn listed_environment(
+    project: &crate::project::Project,
+    given: &str,
+) -> Result<(), Error> {
     match project.environment(given) {
         Err(error @ Error::EnvironmentNotFound { .. }) => {
             let name = EnvironmentName::parse(given).map_err(Error::internal)?;

@@ -1,6 +1,7 @@
 //! The operations: each decides the order of its steps, and nothing else does.
 
 mod artifact;
+mod cleanup;
 mod create;
 mod delete;
 mod describe;
@@ -11,6 +12,7 @@ mod list;
 mod pin;
 mod proof;
 mod rebuild;
+mod removal;
 mod restore;
 mod session;
 mod store;
@@ -148,6 +150,9 @@ async fn dispatch(
         Command::ListBackups(parameters) => list::list(host, parameters, session),
         Command::VerifyBackup(parameters) => verify::verify(host, parameters, session, run).await,
         Command::DeleteBackup(parameters) => delete::delete(host, parameters, session, run).await,
+        Command::CleanupBackups(parameters) => {
+            cleanup::cleanup(host, parameters, session, run).await
+        }
         Command::PinBackup(parameters) => pin::pin(host, parameters, true, session, run).await,
         Command::UnpinBackup(parameters) => pin::pin(host, parameters, false, session, run).await,
         Command::Guard(parameters) => guard::guard(host, parameters, session, run).await,

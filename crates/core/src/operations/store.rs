@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::backup_id::{BackupId, Second};
@@ -70,7 +71,16 @@ impl<'a> Store<'a> {
     /// Takes the location's lock: for whoever claims an id, sweeps, notes or deletes.
     pub(super) async fn lock(&self, run: &Run) -> Result<FileLock, Error> {
         ignore_in_git(self.project, run)?;
-        FileLock::acquire_short(&self.location.root().join(".backup-manager.lock"), run).await
+        FileLock::acquire_short(&self.lock_path(), run).await
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.location.root().join(".backup-manager.lock")
+    }
+
+    /// What the file system of the backups takes for the time now; none where it cannot be had.
+    pub(super) fn time(&self) -> Option<DateTime<Utc>> {
+        storage::time_at(&self.lock_path())
     }
 
     /// Takes the lock and tidies: sweeps partials of dead writers, adopts what they completed, finishes
@@ -217,15 +227,25 @@ impl<'a> Store<'a> {
         run: &Run,
     ) -> Result<(), Error> {
         let mut writer = self.catalogue.edit(run).await?;
-        let entries = folder.entries()?;
-        if folder.manifest_path(id).exists() {
-            let record = folder.record(id, &entries)?;
-            let record = self.catalogue_record(folder, &record)?;
-            writer.catalogue.put(id, record).map_err(Error::internal)?;
-        } else {
-            put_verdict(&mut writer.catalogue, folder, id, &entries)?;
-        }
+        self.put(&mut writer.catalogue, folder, id, &folder.entries()?)?;
         writer.commit(run)
+    }
+
+    /// Puts what manifest and notes say of a backup into a catalogue that is being written. The notes are found
+    /// among the folder's entries.
+    pub(super) fn put(
+        &self,
+        catalogue: &mut CatalogueText,
+        folder: &EnvironmentFolder,
+        id: &BackupId,
+        entries: &[FolderEntry],
+    ) -> Result<(), Error> {
+        if !folder.manifest_path(id).exists() {
+            return put_verdict(catalogue, folder, id, entries);
+        }
+        let record = folder.record(id, entries)?;
+        let record = self.catalogue_record(folder, &record)?;
+        catalogue.put(id, record).map_err(Error::internal)
     }
 }
 
@@ -329,7 +349,7 @@ fn finish_removal(
     {
         storage::remove(&folder.path.join(&entry.name))?;
     }
-    storage::remove_backup_files(folder, id, None)?;
+    storage::remove_backup_files(folder, id, None, &report.entries)?;
     report.manifests.remove(id);
     report.entries.retain(|entry| entry.kind.backup_id() != Some(id));
     tracing::info!(backup = %id, "finished a removal that was begun");
@@ -343,7 +363,17 @@ pub(super) fn write_note(
     note: &Note,
     run: &Run,
 ) -> Result<(), Error> {
-    let entries = folder.entries()?;
+    write_note_among(&folder.entries()?, folder, id, note, run)
+}
+
+/// The same, where the folder's entries are known.
+pub(super) fn write_note_among(
+    entries: &[FolderEntry],
+    folder: &EnvironmentFolder,
+    id: &BackupId,
+    note: &Note,
+    run: &Run,
+) -> Result<(), Error> {
     let existing = entries.iter().filter_map(|entry| match &entry.kind {
         FileKind::Note(of, name) if of == id => Some(name),
         _ => None,
@@ -361,11 +391,17 @@ pub(super) fn write_note(
     }
 }
 
-pub(super) fn remove_deleting_notes(
+fn remove_deleting_notes(folder: &EnvironmentFolder, id: &BackupId) -> Result<(), Error> {
+    remove_deleting_notes_among(&folder.entries()?, folder, id)
+}
+
+/// Removes what a removal leaves to the last, where the folder's entries are known.
+pub(super) fn remove_deleting_notes_among(
+    entries: &[FolderEntry],
     folder: &EnvironmentFolder,
     id: &BackupId,
 ) -> Result<(), Error> {
-    for entry in folder.entries()? {
+    for entry in entries {
         if let FileKind::Note(of, note) = &entry.kind
             && of == id
             && note.kind == NoteKind::Deleting

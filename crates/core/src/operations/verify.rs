@@ -36,7 +36,7 @@ pub(super) async fn verify(
     run.step(Step::ConfigurationLoaded);
     let store = Store::of(&project)?;
     store.catalogue.check_writable()?;
-    let found = find::find(&store, &id, parameters.environment.as_deref())?;
+    let (found, _held) = find::hold(&store, &id, parameters.environment.as_deref())?;
     session.set_environment(found.folder.environment.as_str());
     run.step(Step::VerifyingIntegrity);
     check_reachable(&store, &found)?;
@@ -143,6 +143,24 @@ pub(super) async fn examine_again(
     Ok(())
 }
 
+/// Whether a backup is what it was, by its bytes; where it is not, that is noted.
+pub(super) async fn is_sound(
+    host: &Host<'_>,
+    store: &Store<'_>,
+    found: &Found,
+    run: &Run,
+) -> Result<bool, Error> {
+    check_reachable(store, found)?;
+    let graded = examine_and_grade(host, store.project, found, VerifyLevel::Quick, run).await?;
+    if graded.is_ok() {
+        return Ok(true);
+    }
+    match settle(store, found, graded, (host.clock)(), run).await {
+        Ok(_) | Err(Error::VerificationFailed(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Proves a backup that was just made, and notes the verdict.
 pub(super) async fn prove_new(
     host: &Host<'_>,
@@ -151,7 +169,7 @@ pub(super) async fn prove_new(
     session: &mut Session,
     run: &Run,
 ) -> Result<(Evidence, Proof), Error> {
-    let found = find::find(store, id, None)?;
+    let (found, _held) = find::hold(store, id, None)?;
     let recorded = || {
         [format!(
             "{id} is recorded, but not proven: send verify-backup with its id and level restore, not another create-backup"

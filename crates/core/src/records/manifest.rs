@@ -67,6 +67,9 @@ pub struct Manifest {
     /// The request's idempotency key and parameters, as digests.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub idempotency: Option<Idempotency>,
+    /// The backup since which the database had lost much, as a warning says; absent where it had not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shrunk_since: Option<String>,
     /// Who made it: `backup-manager`.
     pub created_by: String,
     /// The run that made it.

@@ -30,13 +30,21 @@ pub enum NoteKind {
     Pinned,
     /// Nobody wants it kept for ever any more.
     Unpinned,
+    /// Somebody saw the loss that the backup shows, and let retention go on.
+    Accepted,
     /// The removal was begun.
     Deleting,
 }
 
 impl NoteKind {
-    const ALL: [Self; 5] =
-        [Self::Verified, Self::Mismatch, Self::Pinned, Self::Unpinned, Self::Deleting];
+    const ALL: [Self; 6] = [
+        Self::Verified,
+        Self::Mismatch,
+        Self::Pinned,
+        Self::Unpinned,
+        Self::Accepted,
+        Self::Deleting,
+    ];
 
     /// The kind as it stands in a note's name.
     pub const fn name(self) -> &'static str {
@@ -45,6 +53,7 @@ impl NoteKind {
             Self::Mismatch => "mismatch",
             Self::Pinned => "pinned",
             Self::Unpinned => "unpinned",
+            Self::Accepted => "accepted",
             Self::Deleting => "deleting",
         }
     }

@@ -83,6 +83,7 @@ pub fn standing<'a>(at_creation: Standing, notes: impl IntoIterator<Item = &'a N
             }
             NoteKind::Pinned => standing.pinned = true,
             NoteKind::Unpinned => standing.pinned = false,
+            NoteKind::Accepted => {}
             NoteKind::Deleting => deleting = true,
         }
     }
@@ -204,6 +205,12 @@ impl Record {
 }
 
 impl Record {
+    /// Whether it shows a loss that nobody has seen yet.
+    pub fn shows_unseen_loss(&self) -> bool {
+        let seen = self.notes.iter().any(|note| note.kind == NoteKind::Accepted);
+        self.manifest.shrunk_since.is_some() && !seen
+    }
+
     /// How long its last restore into a scratch database took, in seconds; none where there was none.
     pub fn restore_seconds(&self) -> Option<f64> {
         self.notes.iter().rev().find_map(|note| note.restore_seconds)

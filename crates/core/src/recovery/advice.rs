@@ -169,16 +169,28 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             ],
             context.request.clone(),
         ),
+        Error::ClockSuspect { .. } => say([
+            "Set this machine's clock and see that it is kept right: timedatectl".to_owned(),
+            "If the clock is right and a record's time is wrong, look at that record with list-backups, and delete it by its id".to_owned(),
+            format!("If no backup was made for a long time, make one: /faber-db:backup {environment}"),
+        ]),
+        Error::CleanupIncomplete { .. } => {
+            let next = context.request.clone().map(without_confirmation);
+            let suggestions = vec![
+                "See result.failed for each backup's reason, and put that right".to_owned(),
+                "Then send recovery.next_request; what went is gone, and what failed is marked"
+                    .to_owned(),
+            ];
+            (suggestions, next)
+        }
+        Error::BackupInUse { .. } => (
+            vec!["A verification or a restore reads it: send the same request again when it is done"
+                .to_owned()],
+            context.request.clone(),
+        ),
         Error::ConfirmationRequired(request) => confirmation_advice(request, context),
         Error::ConfirmationInvalid { .. } => {
-            let next = context.request.clone().map(|mut request| {
-                if let Some(parameters) =
-                    request.get_mut("parameters").and_then(Value::as_object_mut)
-                {
-                    parameters.shift_remove("confirm");
-                }
-                request
-            });
+            let next = context.request.clone().map(without_confirmation);
             (vec!["Send the request without confirm to see the plan as it is now, with a new token".to_owned()], next)
         }
         Error::CatalogueDamaged { path, .. } => (
@@ -211,6 +223,14 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             "If it happens again, report it with the output of BACKUP_MANAGER_LOG=debug".to_owned(),
         ]),
     }
+}
+
+/// The request without a yes that is used up.
+fn without_confirmation(mut request: Value) -> Value {
+    if let Some(parameters) = request.get_mut("parameters").and_then(Value::as_object_mut) {
+        parameters.shift_remove("confirm");
+    }
+    request
 }
 
 /// The seed's advice on a missing tool, for each kind of client.

@@ -4,8 +4,12 @@ use backup_protocol::{ErrorFacts, RequestFault};
 use chrono::SecondsFormat;
 
 use super::{FailureContext, LONGEST_FINDING, MOST_KNOWN, cut};
+
 use crate::error::{Error, VerificationFailure};
 use crate::size::{GIB, MIB, whole_available, whole_need};
+
+/// Why one backup could not be removed is cut here, so that many fit into an answer.
+const LONGEST_FAILURE: usize = 300;
 
 /// What is known about an error beside its text.
 pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
@@ -24,7 +28,19 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
             finding: Some(cut(&failure.finding, LONGEST_FINDING)),
             ..none
         },
-        Error::BackupRequired { reason } => {
+        Error::CleanupIncomplete { removed, freed, failed } => ErrorFacts {
+            deleted_count: Some(*removed as u64),
+            freed_bytes: Some(*freed),
+            failed: Some(
+                failed
+                    .iter()
+                    .take(MOST_KNOWN)
+                    .map(|(id, why)| format!("{id}: {}", cut(why, LONGEST_FAILURE)))
+                    .collect(),
+            ),
+            ..none
+        },
+        Error::ClockSuspect { reason } | Error::BackupRequired { reason } => {
             ErrorFacts { finding: Some(cut(reason, LONGEST_FINDING)), ..none }
         }
         Error::PermissionDenied { missing, .. } => {

@@ -155,7 +155,7 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::RestoreFailed { .. } => ErrorCode::RestoreFailed,
         Error::BackupRequired { .. } => ErrorCode::BackupRequired,
         Error::BackupNotFound { .. } => ErrorCode::BackupNotFound,
-        Error::BackupInProgress { .. } => ErrorCode::BackupInProgress,
+        Error::BackupInProgress { .. } | Error::BackupInUse { .. } => ErrorCode::BackupInProgress,
         Error::ConfirmationRequired(request) if request.last_good_backup => {
             ErrorCode::LastGoodBackup
         }
@@ -164,7 +164,8 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::CatalogueDamaged { .. } => ErrorCode::CatalogueDamaged,
         Error::CatalogueNewer { .. } => ErrorCode::CatalogueNewer,
         Error::CatalogueLocked { .. } => ErrorCode::CatalogueLocked,
-        Error::Storage { .. } => ErrorCode::StorageFailed,
+        Error::ClockSuspect { .. } => ErrorCode::ClockSuspect,
+        Error::Storage { .. } | Error::CleanupIncomplete { .. } => ErrorCode::StorageFailed,
         Error::Remains { error, .. } => code(error),
         Error::Interrupted => ErrorCode::Interrupted,
         Error::Internal { .. } => ErrorCode::Internal,

@@ -3,7 +3,7 @@
 use crate::environment::EnvironmentName;
 
 /// Safety backups live at least this long.
-const SAFETY_DAYS: u32 = 90;
+pub(super) const SAFETY_DAYS: u32 = 90;
 
 /// What is said about retention, from the nearest to the farthest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,6 +9,8 @@ mod sweep;
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 pub use durable::{create_folder, create_new, replace_file, sync_folder, write_new_file};
 pub use host::host_name;
 pub(crate) use location::resolved;
@@ -28,6 +30,16 @@ pub fn available_space(path: &Path) -> std::io::Result<u64> {
     let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     let statistics = rustix::fs::statvfs(existing)?;
     Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+}
+
+/// What the file system that `file` is on takes for the time now: it stamps the file, and the stamp is read. None
+/// where it cannot be had.
+pub fn time_at(file: &Path) -> Option<DateTime<Utc>> {
+    let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+    let stamps = rustix::fs::Timestamps { last_access: now, last_modification: now };
+    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    rustix::fs::utimensat(rustix::fs::CWD, file, &stamps, flags).ok()?;
+    file.symlink_metadata().ok()?.modified().ok().map(DateTime::from)
 }
 
 /// How many bytes an artifact has: a file's length, or that of all files of a folder.

@@ -147,7 +147,8 @@ fn left_by_others(folder: &Path, entries: &[FolderEntry]) -> Vec<String> {
 }
 
 /// Removes the files of a backup except its `deleting` notes, which go last of all: artifact, manifest,
-/// other notes. Says how many bytes the artifact had, or that it was not there.
+/// other notes, which are found among the folder's entries. Says how many bytes the artifact had, or that it
+/// was not there.
 ///
 /// # Errors
 /// Something could not be removed; what is left is removed by the next writing operation.
@@ -155,6 +156,7 @@ pub fn remove_backup_files(
     folder: &EnvironmentFolder,
     id: &BackupId,
     artifact: Option<&Path>,
+    entries: &[FolderEntry],
 ) -> Result<Option<u64>, Error> {
     let size = match artifact {
         Some(artifact) => {
@@ -166,7 +168,7 @@ pub fn remove_backup_files(
     };
     remove(&folder.path.join(super::globals_name(id)))?;
     remove(&folder.manifest_path(id))?;
-    for entry in folder.entries()? {
+    for entry in entries {
         if let FileKind::Note(of, note) = &entry.kind
             && of == id
             && note.kind != NoteKind::Deleting

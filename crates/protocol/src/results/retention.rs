@@ -80,6 +80,8 @@ pub enum RetentionReason {
     FromTheFuture,
     /// Stays: somebody reads it.
     InUse,
+    /// Stays for now: it may go since the plan was agreed to, and goes with the next cleanup.
+    Later,
     /// Stays: it has no manifest that can be read.
     NoManifest,
     /// Stays in the plan: its removal was begun earlier, and is finished by the next operation that writes.
@@ -104,7 +106,7 @@ pub struct RetentionDecision {
     pub size_bytes: u64,
     /// Whether it stays or goes.
     pub action: RetentionAction,
-    /// Why.
+    /// Why it stays or goes.
     pub reason: RetentionReason,
 }
 
@@ -136,4 +138,16 @@ pub struct CleanupBackupsResult {
     /// What the caller should know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
+}
+
+/// The expired backups that a create removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AutomaticRetention {
+    /// How many.
+    pub removed_count: u64,
+    /// What that freed, in bytes.
+    pub freed_bytes: u64,
+    /// Their ids, at most 20.
+    pub backup_ids: Vec<String>,
 }

@@ -14,6 +14,7 @@ use backup_protocol::{
 
 use super::Done;
 use super::artifact::{self, ArtifactFiles, Made, Making};
+use super::cleanup;
 use super::proof;
 use super::session::Session;
 use super::store::Store;
@@ -103,6 +104,12 @@ pub(super) async fn create_under(
         result.warnings.extend(proof.warnings);
     }
     drop(key);
+    // What a restore takes beforehand removes nothing: the backup that is brought back may have expired.
+    if held.is_none() {
+        let automatic = cleanup::after_create(host, &store, &record, run).await;
+        result.retention = automatic.removed;
+        result.warnings.extend(automatic.warnings);
+    }
     done(result, &record, run)
 }
 
@@ -298,6 +305,7 @@ fn result_of(store: &Store<'_>, folder: &EnvironmentFolder, record: &Record) -> 
         sha256: artifact.sha256.clone(),
         row_totals: manifest.row_totals(),
         restored: None,
+        retention: None,
         writers_blocked_seconds: manifest.writers_blocked_seconds,
         idempotent_replay: false,
         warnings: manifest.warnings.clone(),

@@ -46,7 +46,10 @@ pub(super) async fn publish(
     run: &Run,
 ) -> Result<(Record, Option<String>), Error> {
     let mut manifest = manifest(host, store, order, claim, proven, run);
-    manifest.warnings.extend(shrinkage_warning(store, &manifest)?);
+    if let Some((former_id, warning)) = shrinkage_warning(store, &manifest)? {
+        manifest.shrunk_since = Some(former_id);
+        manifest.warnings.push(warning);
+    }
     let folder = &order.folder.path;
     let artifact_path = folder.join(&claim.artifact_name);
     let manifest_path = order.folder.manifest_path(&claim.id);
@@ -73,8 +76,12 @@ pub(super) async fn publish(
     Ok((record, warning))
 }
 
-/// What the caller should know where the database has lost much since its last verified backup.
-fn shrinkage_warning(store: &Store<'_>, manifest: &Manifest) -> Result<Option<String>, Error> {
+/// What the caller should know where the database has lost much since its last verified backup, and that
+/// backup's id.
+fn shrinkage_warning(
+    store: &Store<'_>,
+    manifest: &Manifest,
+) -> Result<Option<(String, String)>, Error> {
     let snapshot = store.catalogue.read()?;
     let (views, _) = snapshot.views()?;
     let former = views
@@ -94,7 +101,7 @@ fn shrinkage_warning(store: &Store<'_>, manifest: &Manifest) -> Result<Option<St
         let former =
             Content { row_counts: &former.manifest.row_counts, raw_bytes: was.0, format: was.1 };
         let now = Content { row_counts: &manifest.row_counts, raw_bytes: is.0, format: is.1 };
-        shrinkage::warning(id.as_str(), former, now)
+        shrinkage::warning(id.as_str(), former, now).map(|warning| (id.to_string(), warning))
     }))
 }
 
@@ -181,6 +188,7 @@ fn manifest(
         duration_seconds: run.seconds(),
         writers_blocked_seconds: dumped.writers_blocked_seconds,
         idempotency: order.idempotency.clone(),
+        shrunk_since: None,
         created_by: "backup-manager".to_owned(),
         run: ManifestRun {
             id: run.id.to_string(),

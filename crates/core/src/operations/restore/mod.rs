@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::Done;
 use super::create;
-use super::find::Found;
+use super::find::{self, Found};
 use super::proof;
 use super::session::{Session, check_range};
 use super::store::Store;
@@ -27,7 +27,7 @@ use crate::handler::{Database, LiveDatabase, LiveState, ScratchOrder};
 use crate::host::Host;
 use crate::locks::{self, DatabaseLock};
 use crate::progress::Step;
-use crate::records::{Manifest, RecordStatus};
+use crate::records::Manifest;
 use crate::run::Run;
 use crate::size;
 use crate::storage::EnvironmentFolder;
@@ -70,7 +70,9 @@ pub(super) async fn restore(
         let detail = format!("is refused: {} is protected", environment.name);
         return Err(Error::InvalidParameter { parameter: "skip_safety_backup", detail });
     }
-    let found = selection::select(&store, parameters)?;
+    let selected = selection::select(&store, parameters)?;
+    let source = selected.folder.environment.as_str();
+    let (found, _held) = find::hold(&store, &selected.id, Some(source))?;
     let (manifest, estimated_seconds) = restorable(&found, &target)?;
     run.step(Step::VerifyingIntegrity);
     verify::examine_again(host, &store, &found, run).await?;
@@ -116,9 +118,6 @@ fn readable(live: &LiveDatabase) -> Option<&LiveState> {
 
 /// Refuses what cannot be brought back into that database.
 fn restorable(found: &Found, target: &DatabaseTarget) -> Result<(Manifest, Option<f64>), Error> {
-    if found.standing.status == RecordStatus::Deleting {
-        return Err(Error::BackupNotFound { given: found.id.to_string() });
-    }
     let Some(record) = &found.record else {
         return Err(Error::UnsupportedDatabase {
             what: "a record of the older shape does not say what a restore must bring back"

@@ -1,0 +1,143 @@
+//! The removal of backups: a `deleting` note each, then artifact, manifest, notes and record. A process that is
+//! killed in between leaves the notes, and the next writing operation goes on from there.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use super::find::Found;
+use super::store::{Store, remove_deleting_notes_among, write_note_among};
+use crate::error::Error;
+use crate::locks::ManifestLock;
+use crate::records::{Note, NoteKind};
+use crate::run::Run;
+use crate::storage::{self, EnvironmentFolder, FolderEntry};
+
+/// A backup that is to go.
+pub(super) struct Doomed<'a> {
+    pub found: &'a Found,
+    /// Whether its artifact's file goes with it.
+    pub owned: bool,
+}
+
+/// How many bytes a removal freed, none where the artifact was not there; or why the backup is still there.
+pub(super) type Outcome = Result<Option<u64>, Error>;
+
+/// The entries of the folders that are concerned, read once for many backups.
+struct Entries(HashMap<PathBuf, Vec<FolderEntry>>);
+
+impl Entries {
+    fn read(doomed: &[Doomed<'_>]) -> Result<Self, Error> {
+        let mut entries = HashMap::new();
+        for folder in doomed.iter().map(|one| &one.found.folder) {
+            if !entries.contains_key(&folder.path) {
+                entries.insert(folder.path.clone(), folder.entries()?);
+            }
+        }
+        Ok(Self(entries))
+    }
+
+    fn of(&self, folder: &EnvironmentFolder) -> &[FolderEntry] {
+        self.0.get(&folder.path).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Removes backups, and says of each what came of it. One that cannot be removed stays, marked, and the others
+/// go all the same. The caller holds the location's lock.
+///
+/// # Errors
+/// Nothing was begun, or the catalogue could not be written; the next writing operation finishes what was begun.
+pub(super) async fn remove(
+    store: &Store<'_>,
+    doomed: &[Doomed<'_>],
+    now: DateTime<Utc>,
+    run: &Run,
+) -> Result<Vec<Outcome>, Error> {
+    run.interrupt.check()?;
+    // From the first note on there is no way back: a signal is heard once the removal is done.
+    let run = &run.committed();
+    let before = Entries::read(doomed)?;
+    let begun: Vec<Result<ManifestLock, Error>> = doomed
+        .iter()
+        .map(|one| begin(store, one, before.of(&one.found.folder), now, run))
+        .collect();
+    let entries = Entries::read(doomed)?;
+    mark(store, doomed, &begun, &entries, run).await;
+    let outcomes: Vec<Outcome> = doomed
+        .iter()
+        .zip(begun)
+        .map(|(one, begun)| begun.and_then(|_held| remove_files(one, &entries)))
+        .collect();
+    let gone = || doomed.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+    let mut writer = store.catalogue.edit(run).await?;
+    for (one, _) in gone() {
+        writer.catalogue.remove(one.found.id.as_str());
+    }
+    writer.commit(run)?;
+    for (one, _) in gone() {
+        let folder = &one.found.folder;
+        remove_deleting_notes_among(entries.of(folder), folder, &one.found.id)?;
+    }
+    Ok(outcomes)
+}
+
+/// Takes a backup that nobody reads, and notes that it goes.
+fn begin(
+    store: &Store<'_>,
+    one: &Doomed<'_>,
+    entries: &[FolderEntry],
+    now: DateTime<Utc>,
+    run: &Run,
+) -> Result<ManifestLock, Error> {
+    let found = one.found;
+    let in_use = || Error::BackupInUse { backup_id: found.id.to_string() };
+    let manifest = found.folder.manifest_path(&found.id);
+    let lock = ManifestLock::exclusive(&manifest)?.ok_or_else(in_use)?;
+    // Only its record can be left of a backup whose folder is gone.
+    if found.folder.path.is_dir() {
+        let note = deleting(store, found, now, run);
+        write_note_among(entries, &found.folder, &found.id, &note, run)?;
+    }
+    Ok(lock)
+}
+
+/// Marks the records of what goes, for those who list meanwhile.
+async fn mark(
+    store: &Store<'_>,
+    doomed: &[Doomed<'_>],
+    begun: &[Result<ManifestLock, Error>],
+    entries: &Entries,
+    run: &Run,
+) {
+    let marking = async {
+        let mut writer = store.catalogue.edit(run).await?;
+        for (one, _) in doomed.iter().zip(begun).filter(|(_, begun)| begun.is_ok()) {
+            let folder = &one.found.folder;
+            store.put(&mut writer.catalogue, folder, &one.found.id, entries.of(folder))?;
+        }
+        writer.commit(run)
+    };
+    if let Err(error) = marking.await {
+        tracing::warn!(%error, "the records are not marked; they are removed in a moment");
+    }
+}
+
+fn remove_files(one: &Doomed<'_>, entries: &Entries) -> Outcome {
+    let found = one.found;
+    if !found.folder.path.is_dir() {
+        return Ok(None);
+    }
+    let artifact = one.owned.then_some(found.artifact.as_path());
+    storage::remove_backup_files(&found.folder, &found.id, artifact, entries.of(&found.folder))
+}
+
+fn deleting(store: &Store<'_>, found: &Found, now: DateTime<Utc>, run: &Run) -> Note {
+    let in_folder = found.artifact.parent() == Some(found.folder.path.as_path());
+    let name = found.artifact.file_name().filter(|_| in_folder).map(Path::new);
+    Note {
+        artifact: name.map(|name| name.display().to_string()),
+        project: Some(store.project.identity()),
+        ..Note::new(&found.id, NoteKind::Deleting, now, &run.id)
+    }
+}

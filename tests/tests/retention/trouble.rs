@@ -1,0 +1,144 @@
+//! Clocks that jump, files that stay, readers at work, kills.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use backup_tests::artifacts::{assert_all_verify, assert_nothing_is_half};
+use backup_tests::live_host::{LiveHost, torture};
+use backup_tests::unprivileged::{Permissions, Unprivileged};
+use backup_tests::{Project, binary};
+use serde_json::{Value, json};
+
+use super::{aged, cleanup, create, left, reasons};
+
+/// Answers under a clock that is so many days ahead.
+fn ask_ahead(project: &Project, days: i64, request: &Value) -> Value {
+    let mut command = Command::new("faketime");
+    command.args(["-f", &format!("{days:+}d")]).arg(binary());
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    command.env("DONT_FAKE_MONOTONIC", "1").current_dir(project.root());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut answers = Project::converse(&mut command, format!("{request}\n").as_bytes());
+    assert_eq!(answers.envelopes.len(), 1, "{answers:?}");
+    answers.envelopes.remove(0)
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_or_back_removes_nothing() {
+    let project = Project::bookshop();
+    let ids = aged(&project, "dev", &[20, 10, 0]);
+    for days in [1, 40, 3_000, -1, -3_000] {
+        let answer = ask_ahead(&project, days, &cleanup(&json!({"older_than_days": 1})));
+        assert_eq!(answer["code"], "clock_suspect", "{days}: {answer:#}");
+        assert!(answer["result"]["finding"].as_str().unwrap().contains("the file system"));
+        let plan = ask_ahead(&project, days, &cleanup(&json!({"dry_run": true})));
+        assert_eq!(plan["code"], "clock_suspect", "the plan says it as well");
+    }
+    let create = json!({"operation": "create-backup", "parameters": {"environment": "dev"}});
+    let made = ask_ahead(&project, 3_000, &create);
+    assert_eq!(made["status"], "success", "{made:#}");
+    assert_eq!(made["result"]["retention"], Value::Null);
+    assert!(made["result"]["warnings"].to_string().contains("clock is suspect"), "{made:#}");
+    assert_eq!(left(&project).len(), 4);
+    // Its backup is from the future now: one of these stops nothing, and is kept, but stands for none.
+    let plan = project.succeed(&cleanup(&json!({"older_than_days": 1})));
+    assert_eq!(
+        reasons(&plan, &ids),
+        ["delete old_enough", "delete old_enough", "keep last_good_backup"]
+    );
+    assert_eq!(plan["kept_count"], 2);
+}
+
+#[test]
+fn two_backups_from_the_future_say_that_this_clock_went_back() {
+    let project = Project::bookshop();
+    let ids = aged(&project, "dev", &[40, 30, 0, -10, -20]);
+    let answer = project.fail(&cleanup(&json!({"older_than_days": 1})), "clock_suspect");
+    assert!(answer["result"]["finding"].as_str().unwrap().starts_with("2 backups"), "{answer:#}");
+    // Deleting one of them by hand ends that.
+    project.succeed(&json!({"operation": "delete-backup", "parameters": {"backup_id": ids[3]}}));
+    let done = project.succeed(&cleanup(&json!({"older_than_days": 1})));
+    assert_eq!(done["deleted_count"], 2);
+}
+
+#[test]
+fn a_project_that_slept_for_years_loses_nothing_before_a_new_backup() {
+    let project = Project::bookshop();
+    let ids = aged(&project, "dev", &[900, 800]);
+    project.fail(&cleanup(&json!({})), "clock_suspect");
+    let made = project.create("dev");
+    assert!(made["warnings"].to_string().contains("clock is suspect"), "{made:#}");
+    assert_eq!(left(&project).len(), 3);
+    let done = project.succeed(&cleanup(&json!({})));
+    assert_eq!(reasons(&done, &ids), ["delete expired", "delete expired"]);
+}
+
+#[test]
+fn a_backup_that_somebody_reads_is_not_removed() {
+    let project = Project::bookshop();
+    let ids = aged(&project, "dev", &[50, 40, 0]);
+    let manifest = |id: &str| {
+        std::fs::File::open(project.backups().join(format!("dev/{id}.manifest.json"))).unwrap()
+    };
+    let reader = manifest(&ids[0]);
+    reader.try_lock_shared().unwrap();
+    let done = project.succeed(&cleanup(&json!({})));
+    assert_eq!(reasons(&done, &ids), ["keep in_use", "delete expired", "keep last_good_backup"]);
+    let delete = json!({"operation": "delete-backup", "parameters": {"backup_id": ids[0]}});
+    let answer = project.fail(&delete, "backup_in_progress");
+    assert_eq!(answer["recovery"]["next_request"], delete);
+    assert_eq!(answer["retryable"], true);
+    assert_nothing_is_half(&project);
+    // Readers do not keep readers out.
+    project.succeed(&json!({"operation": "verify-backup", "parameters": {"backup_id": ids[0]}}));
+    drop(reader);
+    project.succeed(&delete);
+    // And what is being removed is read by nobody.
+    let remover = manifest(&ids[2]);
+    remover.try_lock().unwrap();
+    let verify = json!({"operation": "verify-backup", "parameters": {"backup_id": ids[2]}});
+    project.fail(&verify, "backup_not_found");
+}
+
+#[test]
+fn what_cannot_be_removed_stays_marked_and_the_rest_goes() {
+    let project = Project::bookshop();
+    let dev = aged(&project, "dev", &[50, 40, 0]);
+    let staging = aged(&project, "staging", &[100, 90, 0]);
+    let user = Unprivileged::owning(project);
+    {
+        let _folder = Permissions::of(user.project.backups().join("staging"), 0o555);
+        let answer = user.ask(&cleanup(&json!({})));
+        assert_eq!(answer["code"], "storage_failed", "{answer:#}");
+        assert_eq!(answer["error"], "2 of 4 backups could not be removed");
+        assert_eq!(answer["result"]["deleted_count"], 2);
+        let failed = answer["result"]["failed"].to_string();
+        assert!(staging[..2].iter().all(|id| failed.contains(id)), "{answer:#}");
+        assert_eq!(answer["recovery"]["next_request"], cleanup(&json!({})));
+    }
+    let now = left(&user.project);
+    assert!(!now.contains(&dev[0]) && now.contains(&staging[0]));
+    let done = user.succeed(&cleanup(&json!({})));
+    assert_eq!(done["deleted_count"], 2, "{done:#}");
+    assert_nothing_is_half(&user.project);
+}
+
+#[test]
+fn a_kill_at_any_instant_leaves_every_backup_whole_or_gone() {
+    let rounds = if torture() { 60 } else { 6 };
+    for round in 0..rounds {
+        let project = Project::bookshop();
+        project.configure(|configuration| configuration["backup"] = json!({"auto_cleanup": false}));
+        let days: Vec<i64> = (0..12).map(|index| 60 - index).collect();
+        aged(&project, "dev", &days);
+        let last = create(&project, "dev");
+        let mut host = LiveHost::start(&mut project.host());
+        host.send(&cleanup(&json!({})));
+        std::thread::sleep(Duration::from_millis(round * 7 % 40));
+        host.kill();
+        create(&project, "dev");
+        assert_nothing_is_half(&project);
+        assert_all_verify(&project);
+        assert!(left(&project).contains(&last));
+    }
+}
