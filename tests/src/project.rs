@@ -133,7 +133,7 @@ impl Project {
         }
     }
 
-    /// Every file below the backups' folder that is neither a lock nor `.gitignore`, relative, sorted.
+    /// Every file below the backups' folder that is neither a lock, `.gitignore` nor the audit trail, relative, sorted.
     pub fn files(&self) -> Vec<String> {
         fn walk(folder: &Path, base: &Path, files: &mut Vec<String>) {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -148,7 +148,8 @@ impl Project {
         let mut files = Vec::new();
         walk(&self.backups(), &self.backups(), &mut files);
         files.retain(|file| {
-            !file.ends_with(".lock") && file != ".gitignore" && file != ".newest-id"
+            !file.ends_with(".lock")
+                && ![".gitignore", ".newest-id", "audit.jsonl"].contains(&file.as_str())
         });
         files.sort();
         files

@@ -23,6 +23,11 @@ pub fn of_file(path: &Path) -> std::io::Result<(u64, String)> {
     Ok((content.len() as u64, hexadecimal(&Sha256::digest(&content))))
 }
 
+/// The digest of bytes.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
 /// The digest of lines, as they are.
 pub fn of_lines(lines: &[String]) -> String {
     let mut digest = Sha256::new();

@@ -1,6 +1,7 @@
 //! The rules of the backup manager. No process is started here and no network is used: handlers make bytes,
 //! this crate decides in which order, what counts as proof, what is kept, and what an error means.
 
+mod audit;
 mod backup_id;
 mod catalogue;
 mod configuration;
@@ -28,6 +29,7 @@ mod space;
 mod storage;
 mod verification;
 
+pub use audit::{AuditEntry, ChainReport, audit_file, check_chain};
 pub use catalogue::CatalogueDocument;
 pub use configuration::Configuration;
 pub use database::{

@@ -172,6 +172,29 @@ impl Command {
         }
     }
 
+    /// Whether what was done, or failed, is to be remembered: not what only looks, nor what only plans.
+    pub fn is_recorded(&self) -> bool {
+        let dry_run = match self {
+            Self::CreateBackup(parameters) => parameters.dry_run,
+            Self::DeleteBackup(parameters) => parameters.dry_run,
+            Self::CleanupBackups(parameters) => parameters.dry_run,
+            Self::RestoreBackup(parameters) => parameters.dry_run,
+            Self::RebuildCatalogue(parameters) => parameters.dry_run,
+            Self::ListBackups(_)
+            | Self::Describe(_)
+            | Self::HandlerList(_)
+            | Self::HandlerDescribe(_) => return false,
+            Self::VerifyBackup(_)
+            | Self::PinBackup(_)
+            | Self::UnpinBackup(_)
+            | Self::Guard(_)
+            | Self::HandlerCreate(_)
+            | Self::HandlerVerify(_)
+            | Self::HandlerDelete(_) => None,
+        };
+        dry_run != Some(true)
+    }
+
     /// Whether the caller wants JSON events on stderr in place of messages for people.
     pub fn wants_events(&self) -> bool {
         match self {

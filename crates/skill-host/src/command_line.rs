@@ -24,6 +24,8 @@ pub(crate) struct CommandLine {
 pub(crate) enum Subcommand {
     /// Write the JSON schemas of requests, answers and files, or check that they are up to date.
     Schemas(SchemasCommand),
+    /// Check that no line of the project's audit trail was changed, added or removed.
+    CheckAudit,
     /// Run a native tool for another process of this program, and end it when that one dies.
     #[command(hide = true)]
     Supervise(SuperviseCommand),

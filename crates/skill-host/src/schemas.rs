@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use backup_core::{CatalogueDocument, Configuration, Manifest, Note};
+use backup_core::{AuditEntry, CatalogueDocument, Configuration, Manifest, Note};
 use backup_protocol::{
     Skill, answer_schema, envelope_schema, event_schema, request_schema, schema_of,
 };
@@ -40,6 +40,7 @@ fn all() -> BTreeMap<String, Value> {
         ("envelope.schema.json".to_owned(), envelope_schema()),
         ("event.schema.json".to_owned(), event_schema()),
         ("configuration.schema.json".to_owned(), schema_of::<Configuration>()),
+        ("audit.schema.json".to_owned(), schema_of::<AuditEntry>()),
         ("catalogue.schema.json".to_owned(), schema_of::<CatalogueDocument>()),
         ("manifest.schema.json".to_owned(), schema_of::<Manifest>()),
         ("note.schema.json".to_owned(), schema_of::<Note>()),

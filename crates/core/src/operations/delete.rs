@@ -46,6 +46,8 @@ pub(super) async fn delete(
     let found = find::find(&store, &id, environment)?;
     session.set_environment(found.folder.environment.as_str());
     confirm(&store, &found, parameters, (host.clock)(), run)?;
+    let action = format!("Delete backup {id} of {}", found.folder.environment);
+    session.intend(host, removal::intent(action, [(id.to_string(), None)]), run).await?;
     let doomed = [Doomed { found: &found, owned: owned(&found) }];
     let mut removed = removal::remove(&store, &doomed, (host.clock)(), run).await?;
     let freed = removed.pop().ok_or_else(|| Error::internal("each removal has its outcome"))??;

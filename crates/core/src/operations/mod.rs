@@ -24,6 +24,7 @@ use backup_protocol::{
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::audit;
 use crate::error::Error;
 use crate::host::Host;
 use crate::progress::{Completion, Happening};
@@ -62,7 +63,7 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
     });
     let ended = dispatch(host, request, &mut session, run).await;
     let environment = session.shown_environment();
-    let outcome = match ended {
+    let mut outcome = match ended {
         Ok(done) => {
             let message = session.redactor.clean(&done.message);
             run.progress.report(Happening::Completed(done.completion.unwrap_or_else(|| {
@@ -72,11 +73,51 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
         }
         Err(error) => failed(&error, &session, run),
     };
+    if request.command.is_recorded() {
+        record(host, &session, &mut outcome, run).await;
+    }
     Answer {
         id: request.id.clone(),
         operation: Some(request.operation.spelling().to_owned()),
         environment,
         outcome,
+    }
+}
+
+/// Writes the outcome into the audit trail. It is what it is, whether or not that can be written; the caller is
+/// told where it cannot.
+async fn record(host: &Host<'_>, session: &Session, outcome: &mut Outcome, run: &Run) {
+    let recorded = session.record(host, ending(outcome), run).await;
+    let Err(error) = recorded else { return };
+    tracing::warn!(%error, "the outcome is not in the audit trail");
+    if let Outcome::Success { result: Value::Object(result), .. } = outcome {
+        let warnings = result.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(warnings) = warnings {
+            let warning = format!("This is not in the audit trail: {error}");
+            warnings.push(Value::String(session.redactor.clean(&warning)));
+        }
+    }
+}
+
+/// How an operation ended, for the audit trail.
+fn ending(outcome: &Outcome) -> audit::Outcome {
+    let told = |name: &str| match outcome {
+        Outcome::Success { result, .. } => result.get(name),
+        Outcome::Error(failure) => failure.result.as_ref().and_then(|result| result.get(name)),
+        Outcome::Cancelled { .. } => None,
+    };
+    let bytes = || told("size_bytes").or_else(|| told("freed_bytes")).and_then(Value::as_u64);
+    let (status, code, message) = match outcome {
+        Outcome::Success { message, .. } => (Status::Success, None, message),
+        Outcome::Error(failure) => (Status::Error, Some(failure.code), &failure.error),
+        Outcome::Cancelled { code, message } => (Status::Cancelled, *code, message),
+    };
+    audit::Outcome {
+        status,
+        code,
+        message: message.clone(),
+        backup_id: told("backup_id").and_then(Value::as_str).map(str::to_owned),
+        bytes: bytes(),
     }
 }
 

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use backup_protocol::{RetentionAction, RetentionReason};
 use chrono::{DateTime, Utc};
 
 use super::find::Found;
 use super::store::{Store, remove_deleting_notes_among, write_note_among};
+use crate::audit::{Intent, PlannedBackup};
 use crate::error::Error;
 use crate::locks::ManifestLock;
 use crate::records::{Note, NoteKind};
@@ -19,6 +21,19 @@ pub(super) struct Doomed<'a> {
     pub found: &'a Found,
     /// Whether its artifact's file goes with it.
     pub owned: bool,
+}
+
+/// What the audit trail says of a removal before it: the backups that go, and why.
+pub(super) fn intent(
+    action: String,
+    removed: impl IntoIterator<Item = (String, Option<RetentionReason>)>,
+) -> Intent {
+    let plan = removed.into_iter().map(|(backup_id, reason)| PlannedBackup {
+        backup_id,
+        action: RetentionAction::Delete,
+        reason,
+    });
+    Intent { action, plan: Some(plan.collect()) }
 }
 
 /// How many bytes a removal freed, none where the artifact was not there; or why the backup is still there.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use backup_protocol::{Command, IncomingRequest};
 use serde_json::Value;
 
+use crate::audit::{AuditTrail, Intent, Outcome, Subject};
 use crate::configuration::EnvironmentSettings;
 use crate::environment::EnvironmentName;
 use crate::error::Error;
@@ -12,6 +13,7 @@ use crate::host::Host;
 use crate::project::{Project, ResolvedDatabase};
 use crate::recovery::FailureContext;
 use crate::redaction::Redactor;
+use crate::run::Run;
 
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 200;
@@ -34,6 +36,10 @@ pub(super) struct Session {
     root: Option<PathBuf>,
     variable: Option<String>,
     location: Option<String>,
+    request_id: Option<Value>,
+    operation: &'static str,
+    /// The trail of the project, once that is known.
+    audit: Option<AuditTrail>,
 }
 
 impl Session {
@@ -51,6 +57,9 @@ impl Session {
             root: None,
             variable: None,
             location: None,
+            request_id: request.id.as_ref().and_then(|id| serde_json::from_str(id.as_json()).ok()),
+            operation: request.operation.operation().name(),
+            audit: None,
         }
     }
 
@@ -84,6 +93,7 @@ impl Session {
     pub(super) fn open_project(&mut self, host: &Host<'_>) -> Result<Project, Error> {
         let project = Project::open(&host.surroundings, self.working_directory.as_deref())?;
         self.root = Some(project.root.clone());
+        self.audit = Some(AuditTrail::of(&project, &host.surroundings, &self.redactor));
         if let Ok(location) = project.location() {
             self.location = Some(project.shown(location.root()));
         }
@@ -93,12 +103,57 @@ impl Session {
     /// Learns what is secret about the request's environment, as far as it can be found; what is wrong
     /// with it is told later.
     pub(super) fn learn_secrets(&mut self, host: &Host<'_>) {
-        let Some(environment) = self.environment.clone() else { return };
         let project = Project::open(&host.surroundings, self.working_directory.as_deref());
         let Ok(project) = project else { return };
-        if let Ok(environment) = project.environment(&environment) {
-            let _ = project.database(&host.surroundings, &environment, None, &mut self.redactor);
+        // A request that names a backup alone may be of any of them.
+        let names = match &self.environment {
+            Some(environment) => vec![environment.clone()],
+            None => project.configuration.environments.keys().cloned().collect(),
+        };
+        for name in names {
+            if let Ok(environment) = project.environment(&name) {
+                let _ =
+                    project.database(&host.surroundings, &environment, None, &mut self.redactor);
+            }
         }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let request_id = self.request_id.clone().map(|id| match id {
+            Value::String(text) => Value::String(self.redactor.clean(&text)),
+            other => other,
+        });
+        Subject { request_id, operation: self.operation, environment: self.shown_environment() }
+    }
+
+    /// Says in the audit trail what is about to be destroyed.
+    ///
+    /// # Errors
+    /// It cannot be written; then it must not be done.
+    pub(super) async fn intend(
+        &self,
+        host: &Host<'_>,
+        intent: Intent,
+        run: &Run,
+    ) -> Result<(), Error> {
+        let trail = self.audit.as_ref();
+        let trail =
+            trail.ok_or_else(|| Error::internal("nothing is destroyed without a project"))?;
+        trail.intend(self.subject(), intent, (host.clock)(), run).await
+    }
+
+    /// Says in the audit trail how the operation ended, where a project is known.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) async fn record(
+        &self,
+        host: &Host<'_>,
+        outcome: Outcome,
+        run: &Run,
+    ) -> Result<(), Error> {
+        let Some(trail) = &self.audit else { return Ok(()) };
+        trail.ended(self.subject(), outcome, (host.clock)(), &run.committed()).await
     }
 
     /// Finds an environment's database.

@@ -70,7 +70,7 @@ impl<'a> Store<'a> {
 
     /// Takes the location's lock: for whoever claims an id, sweeps, notes or deletes.
     pub(super) async fn lock(&self, run: &Run) -> Result<FileLock, Error> {
-        ignore_in_git(self.project, run)?;
+        storage::create_state_folder(&self.project.state_folder(), &run.id)?;
         FileLock::acquire_short(&self.lock_path(), run).await
     }
 
@@ -414,19 +414,4 @@ pub(super) fn remove_deleting_notes_among(
 
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
-}
-
-/// The default location always keeps itself out of the repository.
-fn ignore_in_git(project: &Project, run: &Run) -> Result<(), Error> {
-    let state = project.state_folder();
-    storage::create_folder(&state).map_err(|error| Error::creating_in(&state, error))?;
-    let path = state.join(".gitignore");
-    if path.exists() {
-        return Ok(());
-    }
-    match storage::write_new_file(&path, b"*\n", &run.id) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(Error::creating_in(&state, error)),
-    }
 }

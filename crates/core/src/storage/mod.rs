@@ -11,6 +11,9 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
+use crate::error::Error;
+use crate::run::RunId;
+
 pub use durable::{create_folder, create_new, replace_file, sync_folder, write_new_file};
 pub use host::host_name;
 pub(crate) use location::resolved;
@@ -21,6 +24,23 @@ pub(crate) use partial::is_still_named;
 pub(crate) use sweep::remove;
 pub(crate) use sweep::report;
 pub use sweep::{SweepReport, remove_backup_files, sweep, sweep_partials};
+
+/// Creates the folder of a project's catalogue, which always keeps itself out of the repository.
+///
+/// # Errors
+/// It cannot be created.
+pub fn create_state_folder(state: &Path, run: &RunId) -> Result<(), Error> {
+    create_folder(state).map_err(|error| Error::creating_in(state, error))?;
+    let path = state.join(".gitignore");
+    if path.exists() {
+        return Ok(());
+    }
+    match write_new_file(&path, b"*\n", run) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Error::creating_in(state, error)),
+    }
+}
 
 /// What is free for this user where `path` is, in bytes.
 ///

@@ -10,6 +10,7 @@ use super::{Gathered, Planned, believe_clock, remove_in_batches};
 use crate::error::Error;
 use crate::host::Host;
 use crate::operations::removal::Outcome;
+use crate::operations::session::Session;
 use crate::operations::store::Store;
 use crate::records::Record;
 use crate::retention::{Plan, Policy};
@@ -31,13 +32,14 @@ pub(in crate::operations) async fn after_create(
     host: &Host<'_>,
     store: &Store<'_>,
     made: &Record,
+    session: &Session,
     run: &Run,
 ) -> Automatic {
     let backup = store.project.configuration.backup.as_ref();
     if backup.and_then(|backup| backup.auto_cleanup) == Some(false) {
         return Automatic::default();
     }
-    match remove_expired(host, store, made, run).await {
+    match remove_expired(host, store, made, session, run).await {
         Ok(automatic) => automatic,
         Err(error) => Automatic {
             removed: None,
@@ -57,6 +59,7 @@ async fn remove_expired(
     host: &Host<'_>,
     store: &Store<'_>,
     made: &Record,
+    session: &Session,
     run: &Run,
 ) -> Result<Automatic, Error> {
     let now = (host.clock)();
@@ -97,6 +100,7 @@ async fn remove_expired(
             )],
         });
     }
+    session.intend(host, planned.intent(), run).await?;
     Ok(told(&planned, &remove_in_batches(store, &planned, run).await?))
 }
 

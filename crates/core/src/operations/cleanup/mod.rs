@@ -17,6 +17,7 @@ use super::removal::{self, Doomed};
 use super::session::{Session, check_range};
 use super::store::{Store, write_note};
 use super::verify;
+use crate::audit::{Intent, PlannedBackup};
 use crate::confirmation::{Bound, Confirmations};
 use crate::environment::EnvironmentName;
 use crate::error::{ConfirmationRequest, Error};
@@ -62,7 +63,7 @@ pub(super) async fn cleanup(
         let needs_confirmation = cleanup.needs_confirmation(&planned);
         return told::planned(parameters, &planned, needs_confirmation);
     }
-    cleanup.perform(run).await
+    cleanup.perform(session, run).await
 }
 
 /// A request, and what it works on.
@@ -85,6 +86,21 @@ impl Planned {
     fn removed(&self) -> impl Iterator<Item = &Gathered> {
         let pairs = self.gathered.iter().zip(&self.decisions);
         pairs.filter(|(_, decision)| decision.removes).map(|(one, _)| one)
+    }
+
+    /// What the audit trail says before anything goes: the whole plan.
+    fn intent(&self) -> Intent {
+        let count = self.removed().count();
+        let planned = self.gathered.iter().zip(&self.decisions);
+        let plan = planned.map(|(one, decision)| PlannedBackup {
+            backup_id: one.candidate.id.clone(),
+            action: told::action(*decision),
+            reason: Some(decision.reason),
+        });
+        Intent {
+            action: format!("Remove {count} of {} backups", self.gathered.len()),
+            plan: Some(plan.collect()),
+        }
     }
 
     /// What goes as far as it was agreed to; the rest stays for the next time.
@@ -118,7 +134,7 @@ impl Cleanup<'_> {
         Ok(planned)
     }
 
-    async fn perform(&self, run: &Run) -> Result<Done, Error> {
+    async fn perform(&self, session: &Session, run: &Run) -> Result<Done, Error> {
         let mut agreed: Option<BTreeSet<String>> = None;
         let mut proven = BTreeSet::new();
         loop {
@@ -130,6 +146,9 @@ impl Cleanup<'_> {
             }
             let unproven = planned.unproven(&proven);
             if planned.removed().next().is_none() || unproven.is_empty() {
+                if planned.removed().next().is_some() {
+                    session.intend(self.host, planned.intent(), run).await?;
+                }
                 let cleaned = self.remove(planned, run).await?;
                 drop(tidy);
                 return told::done(self.parameters, &cleaned);

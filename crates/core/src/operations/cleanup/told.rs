@@ -104,7 +104,7 @@ fn page(
     (shown, None)
 }
 
-fn action(decision: Decision) -> RetentionAction {
+pub(super) fn action(decision: Decision) -> RetentionAction {
     if decision.removes { RetentionAction::Delete } else { RetentionAction::Keep }
 }
 

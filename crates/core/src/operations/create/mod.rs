@@ -106,7 +106,7 @@ pub(super) async fn create_under(
     drop(key);
     // What a restore takes beforehand removes nothing: the backup that is brought back may have expired.
     if held.is_none() {
-        let automatic = cleanup::after_create(host, &store, &record, run).await;
+        let automatic = cleanup::after_create(host, &store, &record, session, run).await;
         result.retention = automatic.removed;
         result.warnings.extend(automatic.warnings);
     }

@@ -20,6 +20,7 @@ use super::proof;
 use super::session::{Session, check_range};
 use super::store::Store;
 use super::verify;
+use crate::audit::Intent;
 use crate::confirmation::{Bound, Confirmations};
 use crate::database::DatabaseTarget;
 use crate::error::{ConfirmationRequest, Error};
@@ -267,10 +268,19 @@ impl Restore<'_> {
         let restored = database.restore_beside(order, run).await?;
         verification::grade_restored(&self.found.artifact, &self.manifest, &restored)
             .map_err(|failure| Error::RestoredDiffers(Box::new(failure)))?;
+        session.intend(host, self.intent(), run).await?;
         self.check_target(host, session)?;
         run.interrupt.check()?;
         run.step(Step::ReplacingDatabase);
         database.replace(run).await
+    }
+
+    fn intent(&self) -> Intent {
+        let (id, environment) = (&self.found.id, &self.folder.environment);
+        Intent {
+            action: format!("Replace the database of {environment} by backup {id}"),
+            plan: None,
+        }
     }
 
     /// The variable may have come to name another database while the safety backup was made.
