@@ -14,6 +14,7 @@ mod handler;
 mod host;
 mod interrupt;
 mod locks;
+mod operational_log;
 mod operations;
 mod progress;
 mod project;

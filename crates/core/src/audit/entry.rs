@@ -14,7 +14,7 @@ pub struct AuditEntry {
     pub at: DateTime<Utc>,
     /// What the line says.
     pub kind: AuditKind,
-    /// The run.
+    /// The run that wrote it.
     pub run_id: String,
     /// The request's id, where it had one, as it was sent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -70,14 +70,14 @@ pub struct Caller {
     pub user: Option<String>,
     /// The user's number.
     pub user_id: u32,
-    /// The host.
+    /// The host's name.
     pub host: String,
-    /// The process.
+    /// The process's number.
     pub process_id: u32,
     /// The agent or program on whose behalf it runs, where the environment names it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<String>,
-    /// Its session, where the environment names it.
+    /// The agent's session, where the environment names it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub session: Option<String>,
 }
@@ -85,11 +85,11 @@ pub struct Caller {
 /// What becomes of one backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedBackup {
-    /// Its id.
+    /// The backup's id.
     pub backup_id: String,
     /// Whether it stays or goes.
     pub action: RetentionAction,
-    /// Why; absent where a person named it.
+    /// Why it stays or goes; absent where a person named it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<RetentionReason>,
 }

@@ -41,6 +41,18 @@ pub struct Configuration {
     /// How backups are proven by restoring them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification: Option<VerificationSection>,
+    /// Other plugins that are told of what is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration: Option<IntegrationSection>,
+}
+
+/// `integration`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IntegrationSection {
+    /// The plugin that keeps logs: where it is named, creates, verifications, restores and removals leave an
+    /// operational log in `.fractary/logs/operational/`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs_plugin: Option<String>,
 }
 
 /// `database`

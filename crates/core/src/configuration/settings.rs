@@ -60,6 +60,13 @@ impl Configuration {
         }
     }
 
+    /// Whether a plugin wants operational logs.
+    pub fn writes_operational_logs(&self) -> bool {
+        let integration = self.integration.as_ref();
+        let plugin = integration.and_then(|integration| integration.logs_plugin.as_deref());
+        plugin.is_some_and(|plugin| !plugin.is_empty())
+    }
+
     /// The table that holds the migrations' state.
     pub fn migrations_table(&self) -> &str {
         self.migrations

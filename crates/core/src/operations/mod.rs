@@ -27,6 +27,7 @@ use serde_json::Value;
 use crate::audit;
 use crate::error::Error;
 use crate::host::Host;
+use crate::operational_log::LogSubject;
 use crate::progress::{Completion, Happening};
 use crate::recovery;
 use crate::redaction::Redactor;
@@ -75,6 +76,12 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
     };
     if request.command.is_recorded() {
         record(host, &session, &mut outcome, run).await;
+        let operation = request.operation.operation();
+        let subject =
+            LogSubject { operation, environment: environment.as_deref(), outcome: &outcome };
+        if let Err(error) = session.log(host, &subject, run) {
+            warn(&mut outcome, &session, &format!("No operational log was written: {error}"));
+        }
     }
     Answer {
         id: request.id.clone(),
@@ -89,12 +96,16 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
 async fn record(host: &Host<'_>, session: &Session, outcome: &mut Outcome, run: &Run) {
     let recorded = session.record(host, ending(outcome), run).await;
     let Err(error) = recorded else { return };
-    tracing::warn!(%error, "the outcome is not in the audit trail");
+    warn(outcome, session, &format!("This is not in the audit trail: {error}"));
+}
+
+/// Tells the caller something beside what was done.
+fn warn(outcome: &mut Outcome, session: &Session, warning: &str) {
+    tracing::warn!("{warning}");
     if let Outcome::Success { result: Value::Object(result), .. } = outcome {
         let warnings = result.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(warnings) = warnings {
-            let warning = format!("This is not in the audit trail: {error}");
-            warnings.push(Value::String(session.redactor.clean(&warning)));
+            warnings.push(Value::String(session.redactor.clean(warning)));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::configuration::EnvironmentSettings;
 use crate::environment::EnvironmentName;
 use crate::error::Error;
 use crate::host::Host;
+use crate::operational_log::{self, LogSubject};
 use crate::project::{Project, ResolvedDatabase};
 use crate::recovery::FailureContext;
 use crate::redaction::Redactor;
@@ -140,6 +141,23 @@ impl Session {
         let trail =
             trail.ok_or_else(|| Error::internal("nothing is destroyed without a project"))?;
         trail.intend(self.subject(), intent, (host.clock)(), run).await
+    }
+
+    /// Writes an operational log, where the project is known and asks for one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn log(
+        &self,
+        host: &Host<'_>,
+        subject: &LogSubject<'_>,
+        run: &Run,
+    ) -> Result<(), Error> {
+        if self.audit.is_none() {
+            return Ok(());
+        }
+        let project = Project::open(&host.surroundings, self.working_directory.as_deref())?;
+        operational_log::write(&project, subject, &self.redactor, (host.clock)(), run)
     }
 
     /// Says in the audit trail how the operation ended, where a project is known.
