@@ -203,7 +203,7 @@ fn many_writers_make_one_chain() {
             let (project, ids) = (&project, &ids);
             scope.spawn(move || {
                 let request = |turn: usize| {
-                    let pins = (writer + turn) % 2 == 0;
+                    let pins = (writer + turn).is_multiple_of(2);
                     let operation = if pins { "pin-backup" } else { "unpin-backup" };
                     of(operation, &ids[turn % 2]).to_string() + "\n"
                 };

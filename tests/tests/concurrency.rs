@@ -246,3 +246,84 @@ fn everything_at_once_keeps_every_promise() {
     assert_nothing_is_half(&project);
     assert_all_verify(&project);
 }
+
+/// Answers that are right when many work on the same few backups at once.
+const EXPECTED: [&str; 6] = [
+    "backup_not_found",
+    "backup_in_progress",
+    "last_good_backup",
+    "confirmation_required",
+    "catalogue_locked",
+    "backup_required",
+];
+
+/// What the `turn`th request of a worker is; ids are those that were listed a moment ago.
+fn mixed_request(worker: usize, turn: usize, ids: &[String]) -> Value {
+    let environment = ["dev", "qa"][(worker + turn / 3) % 2];
+    let id = (!ids.is_empty()).then(|| ids[(worker * 7 + turn * 3) % ids.len()].clone());
+    match ((worker + turn) % 8, id) {
+        (0 | 1, _) | (_, None) => create(environment, 30),
+        (2, _) => json!({"operation": "cleanup-backups",
+            "parameters": {"environment": environment, "keep_last": 4}}),
+        (3, Some(id)) => json!({"operation": "delete-backup", "parameters": {"backup_id": id}}),
+        (4, Some(_)) => json!({"operation": "restore-backup",
+            "parameters": {"environment": environment, "latest": true, "wait_seconds": 60}}),
+        (5, Some(id)) => json!({"operation": "pin-backup", "parameters": {"backup_id": id}}),
+        (6, Some(id)) => json!({"operation": "unpin-backup", "parameters": {"backup_id": id}}),
+        (_, Some(id)) => json!({"operation": "verify-backup", "parameters": {"backup_id": id}}),
+    }
+}
+
+#[test]
+fn twenty_workers_with_mixed_operations_lose_nothing_and_never_stand_still() {
+    let project = four_environments();
+    let work = if torture() { Duration::from_mins(1) } else { Duration::from_secs(4) };
+    let started = Instant::now();
+    let answers: Vec<Value> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..20)
+            .map(|worker| {
+                let project = &project;
+                scope.spawn(move || {
+                    let mut host = LiveHost::start(&mut project.host());
+                    let mut answers = Vec::new();
+                    let mut turn = 0;
+                    while started.elapsed() < work {
+                        let listed = host.ask(&json!({"operation": "list-backups"}));
+                        let backups = listed["result"]["backups"].as_array().unwrap();
+                        let id = |one: &Value| one["backup_id"].as_str().unwrap().to_owned();
+                        let ids: Vec<String> = backups.iter().map(id).collect();
+                        answers.push(host.ask(&mixed_request(worker, turn, &ids)));
+                        turn += 1;
+                    }
+                    assert_eq!(host.end().0.code().unwrap_or_default() & !1, 0);
+                    answers
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(started.elapsed() < work + Duration::from_secs(90), "somebody stood still");
+    for answer in &answers {
+        let code = answer["code"].as_str().unwrap_or_default();
+        let right = answer["status"] == "success" || EXPECTED.contains(&code);
+        assert!(right, "{answer:#}");
+    }
+    let done = |operation: &str| {
+        let same = |answer: &&Value| answer["operation"] == operation;
+        answers.iter().filter(same).filter(|answer| answer["status"] == "success").count()
+    };
+    for operation in ["create-backup", "cleanup-backups", "restore-backup", "verify-backup"] {
+        assert!(done(operation) > 0, "no {operation} of {} answers succeeded", answers.len());
+    }
+    let before = recorded_ids(&project);
+    assert_nothing_is_half(&project);
+    assert_all_verify(&project);
+    project.succeed(&json!({"operation": "rebuild-catalogue"}));
+    let mut after = recorded_ids(&project);
+    let mut before = before;
+    before.sort();
+    after.sort();
+    assert_eq!(before, after, "the catalogue is what the manifests say");
+    let checked = project.host().arg("check-audit").output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
