@@ -85,6 +85,7 @@ impl SmallDisk {
         files.retain(|file| {
             !file.ends_with(".lock")
                 && file != ".gitignore"
+                && file != "audit.jsonl"
                 && file != ".newest-id"
                 && file != "filler"
         });

@@ -213,7 +213,7 @@ fn a_rebuild_beside_creates_loses_no_record() {
 }
 
 #[test]
-fn a_verification_that_outlives_its_backup_leaves_nothing_of_it() {
+fn a_backup_is_not_removed_while_it_is_verified() {
     let project = Project::bookshop();
     fill_large(&project.database("dev"), 20);
     let made = project.succeed(&ask(
@@ -228,11 +228,14 @@ fn a_verification_that_outlives_its_backup_leaves_nothing_of_it() {
         files_of(&project, "dev").iter().any(|path| path.to_string_lossy().contains(".examined."))
     });
     host.pause();
-    project.succeed(&ask("delete-backup", &json!({"backup_id": id})));
+    let delete = ask("delete-backup", &json!({"backup_id": id}));
+    let refused = project.fail(&delete, "backup_in_progress");
+    assert!(refused["error"].as_str().unwrap().contains(id), "{refused:#}");
     host.resume();
-    host.answer().expect("an answer, whichever");
+    assert_eq!(host.answer().unwrap()["status"], "success");
     let (status, _) = host.end();
     assert!(status.code().is_some());
+    project.succeed(&delete);
     project.create("staging");
     assert!(!recorded_ids(&project).iter().any(|known| known == id));
     let left: Vec<_> = project.files().into_iter().filter(|file| file.contains(id)).collect();

@@ -15,7 +15,7 @@ const MOST_FLAWS: usize = 20;
 /// An entry's JSON object as a line that follows the one before it; none before the first.
 pub(super) fn seal(entry: &str, before: Option<&[u8]>) -> String {
     let previous = before.map_or_else(|| NOTHING.to_owned(), digest::of_bytes);
-    let body = format!("{},\"previous\":\"{previous}\"", entry.trim_end_matches('}'));
+    let body = format!("{},\"previous\":\"{previous}\"", entry.strip_suffix('}').unwrap_or(entry));
     let own = digest::of_bytes(body.as_bytes());
     format!("{body},\"digest\":\"{own}\"}}")
 }
