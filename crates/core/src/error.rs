@@ -226,7 +226,7 @@ pub enum Error {
         reason: String,
     },
     /// Some of the backups that were to go are still there.
-    #[error("{} of {} backups could not be removed", failed.len(), failed.len() + removed)]
+    #[error("{} of {} could not be removed", failed.len(), failed.len() + removed)]
     CleanupIncomplete {
         /// How many went.
         removed: usize,

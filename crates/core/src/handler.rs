@@ -234,6 +234,15 @@ pub struct LiveState {
     pub migrations: Migrations,
 }
 
+/// A database whose place a restore took, and which is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedDatabase {
+    /// What it is called now: it ends with `_replaced_` and the time, `YYYYMMDDHHMMSS` in UTC.
+    pub name: String,
+    /// How large it is, in bytes.
+    pub size: u64,
+}
+
 /// What is where a database should be.
 #[derive(Clone, Debug)]
 pub enum LiveDatabase {
@@ -371,6 +380,22 @@ pub trait Database: Send {
         _run: &Run,
     ) -> Result<ScratchRestored, Error> {
         Err(not_restorable())
+    }
+
+    /// The databases whose place restores of this one took, and which are kept; none where the engine keeps none.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    async fn replaced_databases(&mut self, _run: &Run) -> Result<Vec<ReplacedDatabase>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Removes one of those, by its name.
+    ///
+    /// # Errors
+    /// It is none of them, somebody is connected to it, or the user may not remove it; it is still there.
+    async fn remove_replaced(&mut self, name: &str, _run: &Run) -> Result<(), Error> {
+        Err(Error::internal(format_args!("nothing that was replaced is called {name}")))
     }
 
     /// Removes what was restored beside this database; a warning where that fails.

@@ -38,9 +38,9 @@ pub use results::{
     CreateBackupResult, CreateBackupResultOrPlan, DeleteBackupResult, Evidence, GuardResult,
     HandlerCreateResult, HandlerDeleteResult, HandlerListResult, HandlerVerifyResult,
     IntegrityCheck, ListBackupsResult, MigrationSummary, MigrationsCompared, PinBackupResult,
-    RebuildCatalogueResult, RestoreBackupResult, RestoreProof, ResultOrFacts, RetentionAction,
-    RetentionDecision, RetentionReason, RowCounts, RowTotals, RowsCompared, VerificationResult,
-    VerificationSummary, VerifyBackupResult, whole_seconds,
+    RebuildCatalogueResult, ReplacedDatabaseShown, RestoreBackupResult, RestoreProof,
+    ResultOrFacts, RetentionAction, RetentionDecision, RetentionReason, RowCounts, RowTotals,
+    RowsCompared, VerificationResult, VerificationSummary, VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};
 

@@ -18,8 +18,8 @@ pub use restore::{
     GuardResult, MigrationsCompared, RestoreBackupResult, RestoreProof, RowsCompared,
 };
 pub use retention::{
-    AutomaticRetention, CleanupBackupsResult, PinBackupResult, RetentionAction, RetentionDecision,
-    RetentionReason,
+    AutomaticRetention, CleanupBackupsResult, PinBackupResult, ReplacedDatabaseShown,
+    RetentionAction, RetentionDecision, RetentionReason,
 };
 
 /// Writes a time as the seed does: UTC, whole seconds, `Z`.

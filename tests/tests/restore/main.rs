@@ -7,6 +7,7 @@ mod killed;
 mod live;
 mod postgres;
 mod refused;
+mod replaced;
 mod round_trips;
 mod second_process;
 

@@ -110,7 +110,7 @@ fn what_cannot_be_removed_stays_marked_and_the_rest_goes() {
         let _folder = Permissions::of(user.project.backups().join("staging"), 0o555);
         let answer = user.ask(&cleanup(&json!({})));
         assert_eq!(answer["code"], "storage_failed", "{answer:#}");
-        assert_eq!(answer["error"], "2 of 4 backups could not be removed");
+        assert_eq!(answer["error"], "2 of 4 could not be removed");
         assert_eq!(answer["result"]["deleted_count"], 2);
         let failed = answer["result"]["failed"].to_string();
         assert!(staging[..2].iter().all(|id| failed.contains(id)), "{answer:#}");

@@ -30,6 +30,16 @@ pub(super) fn replaced_suffix<E>(
     }
 }
 
+/// Whether a name is what `replaced_name` makes of the live one's name and a suffix of [`replaced_suffix`].
+pub(super) fn is_replaced(name: &str, replaced_name: impl Fn(&str) -> String) -> bool {
+    let suffix = name.rmatch_indices("_replaced_").next().and_then(|(at, _)| name.get(at..));
+    suffix.is_some_and(|suffix| {
+        let stamp = suffix.strip_prefix("_replaced_").unwrap_or_default();
+        let digits = stamp.len() == 14 && stamp.bytes().all(|byte| byte.is_ascii_digit());
+        digits && replaced_name(suffix) == name
+    })
+}
+
 /// What restoring came to, with what could not be removed afterwards.
 pub(super) fn with_left(
     restored: Result<ScratchRestored, Error>,
@@ -57,6 +67,22 @@ pub(super) fn with_plain_words(error: Error, plain: impl Fn(&str) -> String) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_this_database_was_replaced_by_counts() {
+        let of = |name: &str| is_replaced(name, |suffix| format!("shop{suffix}"));
+        assert!(of("shop_replaced_20250124140000"));
+        for other in [
+            "shop",
+            "shop_replaced_2025012414000",
+            "shop_replaced_20250124140000_",
+            "shops_replaced_20250124140000",
+            "shop_replaced_+0250124140000",
+            "_replaced_20250124140000",
+        ] {
+            assert!(!of(other), "{other}");
+        }
+    }
 
     #[test]
     fn only_names_of_our_own_are_swept() {

@@ -56,6 +56,10 @@ pub struct CleanupBackupsParameters {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(range(min = 1, max = 100_000))]
     pub keep_yearly: Option<u32>,
+    /// Remove the databases whose place restores of `environment` took, in place of backups; no rule goes with it, and it asks
+    /// for a token in every environment. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replaced: Option<bool>,
     /// The token of the `confirmation_required` answer to the same request. Default: none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub confirm: Option<Confirmation>,

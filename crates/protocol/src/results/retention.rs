@@ -126,6 +126,9 @@ pub struct CleanupBackupsResult {
     pub freed_human: String,
     /// The plan, backups that go first, then the newest: as many as fit.
     pub backups: Vec<RetentionDecision>,
+    /// The databases whose place restores took; with `replaced`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub replaced: Option<Vec<ReplacedDatabaseShown>>,
     /// With `dry_run`: send it as `cursor` for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next_cursor: Option<String>,
@@ -150,4 +153,16 @@ pub struct AutomaticRetention {
     pub freed_bytes: u64,
     /// Their ids, at most 20.
     pub backup_ids: Vec<String>,
+}
+
+/// A database whose place a restore took, and which is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplacedDatabaseShown {
+    /// What it is called now; the time at its end is that of the restore, in UTC.
+    pub database: String,
+    /// How large it is, in bytes; 0 where the user may not ask.
+    pub size_bytes: u64,
+    /// How large it is, for a person.
+    pub size_human: String,
 }

@@ -3,6 +3,7 @@
 mod automatic;
 mod gathered;
 mod policy;
+mod replaced;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,9 @@ pub(super) async fn cleanup(
     session: &mut Session,
     run: &Run,
 ) -> Result<Done, Error> {
+    if parameters.replaced.unwrap_or_default() {
+        return replaced::cleanup(host, parameters, session, run).await;
+    }
     let policy = policy::read(parameters)?;
     check_range("limit", parameters.limit, 1..=list::MOST)?;
     let dry_run = parameters.dry_run.unwrap_or_default();

@@ -9,6 +9,27 @@ use crate::retention::{KeepRules, Policy};
 /// The most backups or periods that a rule may keep.
 const MOST_KEPT: u32 = 100_000;
 
+/// Refuses rules about backups where it is not about backups.
+pub(super) fn refuse_rules(parameters: &CleanupBackupsParameters) -> Result<(), Error> {
+    let rules = [
+        ("expired", parameters.expired.is_some()),
+        ("older_than_days", parameters.older_than_days.is_some()),
+        ("keep_last", parameters.keep_last.is_some()),
+        ("keep_daily", parameters.keep_daily.is_some()),
+        ("keep_weekly", parameters.keep_weekly.is_some()),
+        ("keep_monthly", parameters.keep_monthly.is_some()),
+        ("keep_yearly", parameters.keep_yearly.is_some()),
+        ("cursor", parameters.cursor.is_some()),
+    ];
+    match rules.into_iter().find(|(_, given)| *given) {
+        Some((parameter, _)) => {
+            let detail = "is about backups; replaced goes without it".to_owned();
+            Err(Error::InvalidParameter { parameter, detail })
+        }
+        None => Ok(()),
+    }
+}
+
 /// Reads the rules of a request; without any, what has expired goes.
 pub(super) fn read(parameters: &CleanupBackupsParameters) -> Result<Policy, Error> {
     check_range("older_than_days", parameters.older_than_days, 1..=36_500)?;

@@ -79,6 +79,7 @@ fn result(
         freed_bytes: freed,
         freed_human: size::human(freed),
         backups,
+        replaced: None,
         next_cursor,
         needs_confirmation: false,
         dry_run: false,

@@ -14,6 +14,7 @@ mod globals;
 mod inspect;
 mod quiet;
 mod replace;
+mod replaced;
 mod reserve;
 mod scratch;
 mod script;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveDatabase,
-    Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
+    ReplacedDatabase, Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -188,6 +189,19 @@ impl Database for PostgresDatabase {
         self.0
             .work(move |Connected { reaching, reached, .. }| {
                 replace::state(reaching, reached, &table, counted).map(LiveDatabase::Readable)
+            })
+            .await
+    }
+
+    async fn replaced_databases(&mut self, _run: &Run) -> Result<Vec<ReplacedDatabase>, Error> {
+        self.0.work(|Connected { reaching, reached, .. }| replaced::list(reaching, reached)).await
+    }
+
+    async fn remove_replaced(&mut self, name: &str, _run: &Run) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.0
+            .work(move |Connected { reaching, reached, .. }| {
+                replaced::remove(reaching, reached, &name)
             })
             .await
     }

@@ -256,7 +256,7 @@ fn swap(
 }
 
 /// The name of what was replaced, cut to the engine's limit.
-fn replaced_name(live: &str, suffix: &str) -> String {
+pub(super) fn replaced_name(live: &str, suffix: &str) -> String {
     let mut end = live.len().min(LONGEST_NAME - suffix.len());
     while !live.is_char_boundary(end) {
         end -= 1;
