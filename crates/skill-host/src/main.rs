@@ -6,7 +6,6 @@ mod host;
 mod input;
 mod messages;
 mod output;
-mod pace;
 mod progress;
 mod schemas;
 mod signals;
