@@ -22,6 +22,7 @@ mod recovery;
 mod redaction;
 mod retention;
 mod run;
+mod runs;
 mod secret;
 mod shrinkage;
 pub mod size;
@@ -42,7 +43,7 @@ pub use handler::{
     Destination, DumpOrder, Dumped, Examination, Handler, LiveDatabase, LiveState, ScratchOrder,
     ScratchRestored, ToolSettings,
 };
-pub use host::Host;
+pub use host::{Host, Launch, Launcher};
 pub use interrupt::{Interrupt, Signal};
 pub use locks::private_folder;
 pub use operations::{fault, perform, refuse};
@@ -51,5 +52,6 @@ pub use progress::{Completion, Happening, Progress, Step};
 pub use project::Surroundings;
 pub use records::{Manifest, Migrations, Note};
 pub use run::{Run, RunId};
+pub use runs::{BackgroundRun, RunFolder};
 pub use secret::Secret;
 pub use storage::available_space;

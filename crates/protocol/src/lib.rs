@@ -24,20 +24,22 @@ pub use events::{Event, EventKind};
 pub use facts::{ConfirmationPlan, ErrorFacts};
 pub use names::{Operation, OperationName, Skill, nearest};
 pub use parameters::{
-    CompressionChoice, Confirmation, CreateBackupParameters, CreateVerification,
-    DeleteBackupParameters, DescribeParameters, Format, GuardParameters, HandlerCreateParameters,
-    HandlerDeleteParameters, HandlerDescribeParameters, HandlerListParameters,
-    HandlerVerifyParameters, ListBackupsParameters, ListStatus, RebuildCatalogueParameters,
-    RestoreBackupParameters, SortOrder, VerifyBackupParameters, VerifyLevel,
+    BackupStatusParameters, CancelBackupParameters, CompressionChoice, Confirmation,
+    CreateBackupParameters, CreateVerification, DeleteBackupParameters, DescribeParameters, Format,
+    GuardParameters, HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, ListStatus,
+    RebuildCatalogueParameters, RestoreBackupParameters, SortOrder, VerifyBackupParameters,
+    VerifyLevel,
 };
 pub use reading::{Rejected, RequestFault, read_request};
 pub use request::{Command, IncomingRequest, Request, RequestId};
 pub use results::{
-    BackupFile, BackupSummary, CreateBackupPlan, CreateBackupResult, CreateBackupResultOrPlan,
-    DeleteBackupResult, Evidence, GuardResult, HandlerCreateResult, HandlerDeleteResult,
-    HandlerListResult, HandlerVerifyResult, IntegrityCheck, ListBackupsResult, MigrationSummary,
-    MigrationsCompared, RebuildCatalogueResult, RestoreBackupResult, RestoreProof, ResultOrFacts,
-    RowCounts, RowTotals, RowsCompared, VerificationResult, VerificationSummary,
+    BackgroundStarted, BackupFile, BackupStatusResult, BackupSummary, CancelBackupResult,
+    CreateBackupPlan, CreateBackupResult, CreateBackupResultOrPlan, DeleteBackupResult, Evidence,
+    GuardResult, HandlerCreateResult, HandlerDeleteResult, HandlerListResult, HandlerVerifyResult,
+    IntegrityCheck, ListBackupsResult, MigrationSummary, MigrationsCompared, OrStarted,
+    RebuildCatalogueResult, RestoreBackupResult, RestoreProof, ResultOrFacts, RowCounts, RowTotals,
+    RowsCompared, RunList, RunPhase, RunReport, RunState, VerificationResult, VerificationSummary,
     VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};

@@ -69,13 +69,17 @@ pub enum Operation {
     Guard,
     /// Build the catalogue anew from the manifests and notes.
     RebuildCatalogue,
+    /// Tell how runs in the background are getting on, and how they ended.
+    BackupStatus,
+    /// End a run in the background.
+    CancelBackup,
     /// Tell what this program is and takes.
     Describe,
 }
 
 impl Operation {
     /// Every operation, in the order `describe` lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::CreateBackup,
         Self::ListBackups,
         Self::VerifyBackup,
@@ -83,6 +87,8 @@ impl Operation {
         Self::RestoreBackup,
         Self::Guard,
         Self::RebuildCatalogue,
+        Self::BackupStatus,
+        Self::CancelBackup,
         Self::Describe,
     ];
 
@@ -105,6 +111,8 @@ impl Operation {
             Self::RestoreBackup => "restore-backup",
             Self::Guard => "guard",
             Self::RebuildCatalogue => "rebuild-catalogue",
+            Self::BackupStatus => "backup-status",
+            Self::CancelBackup => "cancel-backup",
             Self::Describe => "describe",
         }
     }
@@ -130,6 +138,10 @@ impl Operation {
             }
             Self::Guard => "Say whether a verified backup covers a database's state, or make one",
             Self::RebuildCatalogue => "Build backups.json anew from the manifests and notes",
+            Self::BackupStatus => {
+                "Tell how runs in the background are getting on, and how they ended"
+            }
+            Self::CancelBackup => "End a run in the background cleanly",
             Self::Describe => "Tell versions, skills, operations, handlers and limits",
         }
     }
@@ -178,7 +190,7 @@ impl fmt::Display for OperationName {
 }
 
 /// Operations that the design names and this version does not have: nobody misspelt them.
-const LATER_OPERATIONS: [&str; 9] = [
+const LATER_OPERATIONS: [&str; 7] = [
     "restore-backup",
     "restore",
     "cleanup-backups",
@@ -186,8 +198,6 @@ const LATER_OPERATIONS: [&str; 9] = [
     "pin-backup",
     "unpin-backup",
     "guard",
-    "backup-status",
-    "cancel-backup",
 ];
 
 /// The operation that a misspelt name means, where that is beyond doubt: two slips at most, never to
@@ -199,8 +209,9 @@ pub fn nearest_operation(
     const MOST_SLIPS: usize = 2;
     let nearest = nearest(given, known)?;
     let slips = strsim::damerau_levenshtein(&given.to_ascii_lowercase().replace('_', "-"), nearest);
-    let destroys = OperationName::from_spelling(nearest)
-        .is_some_and(|name| name.operation() == Operation::DeleteBackup);
+    let destroys = OperationName::from_spelling(nearest).is_some_and(|name| {
+        matches!(name.operation(), Operation::DeleteBackup | Operation::CancelBackup)
+    });
     (slips <= MOST_SLIPS && !destroys && !LATER_OPERATIONS.contains(&given)).then_some(nearest)
 }
 
@@ -242,6 +253,8 @@ mod tests {
         assert_eq!(nearest_operation("creat-backup", operations()), Some("create-backup"));
         assert_eq!(nearest_operation("release-backup", operations()), None);
         assert_eq!(nearest_operation("delet-backup", operations()), None);
+        assert_eq!(nearest_operation("cancel-backups", operations()), None);
+        assert_eq!(nearest_operation("backup-staus", operations()), Some("backup-status"));
         assert_eq!(nearest_operation("restore-backup", operations()), None);
         assert_eq!(nearest(&"x".repeat(100_000), operations()), None);
     }

@@ -12,10 +12,11 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
-    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
-    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
-    RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
+    BackupStatusParameters, CancelBackupParameters, CreateBackupParameters, DeleteBackupParameters,
+    DescribeParameters, GuardParameters, HandlerCreateParameters, HandlerDeleteParameters,
+    HandlerDescribeParameters, HandlerListParameters, HandlerVerifyParameters,
+    ListBackupsParameters, RebuildCatalogueParameters, RestoreBackupParameters,
+    VerifyBackupParameters,
 };
 use crate::{
     Command, IncomingRequest, MAX_LINE_BYTES, Operation, OperationName, Request, RequestId, Skill,
@@ -223,6 +224,12 @@ fn read_command(
         }
         (_, Operation::RebuildCatalogue) => {
             read::<RebuildCatalogueParameters>(place).map(Command::RebuildCatalogue)
+        }
+        (_, Operation::BackupStatus) => {
+            read::<BackupStatusParameters>(place).map(Command::BackupStatus)
+        }
+        (_, Operation::CancelBackup) => {
+            read::<CancelBackupParameters>(place).map(Command::CancelBackup)
         }
         (Skill::BackupManager, Operation::Describe) => {
             read::<DescribeParameters>(place).map(Command::Describe)

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::parameters::{
-    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
-    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
-    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters,
-    RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
+    BackupStatusParameters, CancelBackupParameters, CreateBackupParameters, DeleteBackupParameters,
+    DescribeParameters, GuardParameters, HandlerCreateParameters, HandlerDeleteParameters,
+    HandlerDescribeParameters, HandlerListParameters, HandlerVerifyParameters,
+    ListBackupsParameters, RebuildCatalogueParameters, RestoreBackupParameters,
+    VerifyBackupParameters,
 };
 use crate::{MAX_REQUEST_ID_CHARACTERS, OperationName, Skill};
 
@@ -107,6 +108,10 @@ pub enum Command {
     Guard(GuardParameters),
     /// Build the catalogue anew.
     RebuildCatalogue(RebuildCatalogueParameters),
+    /// Tell how runs in the background are getting on.
+    BackupStatus(BackupStatusParameters),
+    /// End a run in the background.
+    CancelBackup(CancelBackupParameters),
     /// Tell what this program is.
     Describe(DescribeParameters),
     /// A handler is to make an artifact that nothing records.
@@ -135,7 +140,11 @@ impl Command {
             Self::HandlerList(parameters) => parameters.environment.as_deref(),
             Self::HandlerVerify(parameters) => parameters.environment.as_deref(),
             Self::HandlerDelete(parameters) => parameters.environment.as_deref(),
-            Self::RebuildCatalogue(_) | Self::Describe(_) | Self::HandlerDescribe(_) => None,
+            Self::RebuildCatalogue(_)
+            | Self::BackupStatus(_)
+            | Self::CancelBackup(_)
+            | Self::Describe(_)
+            | Self::HandlerDescribe(_) => None,
         }
     }
 
@@ -149,12 +158,24 @@ impl Command {
             Self::RestoreBackup(parameters) => parameters.working_directory.as_deref(),
             Self::Guard(parameters) => parameters.working_directory.as_deref(),
             Self::RebuildCatalogue(parameters) => parameters.working_directory.as_deref(),
+            Self::BackupStatus(parameters) => parameters.working_directory.as_deref(),
+            Self::CancelBackup(parameters) => parameters.working_directory.as_deref(),
             Self::Describe(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerCreate(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerList(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerVerify(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerDelete(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerDescribe(parameters) => parameters.working_directory.as_deref(),
+        }
+    }
+
+    /// Whether the caller wants an answer at once, and the work to go on without it.
+    pub fn wants_background(&self) -> bool {
+        match self {
+            Self::CreateBackup(parameters) => parameters.background.unwrap_or_default(),
+            Self::VerifyBackup(parameters) => parameters.background.unwrap_or_default(),
+            Self::RestoreBackup(parameters) => parameters.background.unwrap_or_default(),
+            _ => false,
         }
     }
 

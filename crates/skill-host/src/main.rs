@@ -1,6 +1,7 @@
 //! `backup-manager`: reads one JSON request per line on stdin and answers one JSON envelope per line on
 //! stdout. Everything a human reads goes to stderr.
 
+mod background;
 mod command_line;
 mod host;
 mod input;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     match command_line.subcommand {
         None => host::serve(),
         Some(Subcommand::Schemas(schemas)) => schemas::run(&schemas),
+        Some(Subcommand::Background(command)) => background::run(&command),
         Some(Subcommand::Supervise(command)) => {
             backup_handlers::supervise(&command.into_supervision())
         }

@@ -1,6 +1,7 @@
 //! The operations: each decides the order of its steps, and nothing else does.
 
 mod artifact;
+mod background;
 mod create;
 mod delete;
 mod describe;
@@ -12,6 +13,7 @@ mod proof;
 mod rebuild;
 mod restore;
 mod session;
+mod status;
 mod store;
 mod verify;
 
@@ -57,28 +59,42 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
         environment: session.shown_environment(),
         label: session.shown_label(),
     });
+    if background::is_to_be_started(request, run) {
+        match background::start(host, line, &mut session, run).await {
+            Ok(answer) => {
+                background::report(&answer, run);
+                return answer;
+            }
+            Err(error) => return answer_of(request, &session, failed(&error, &session, run)),
+        }
+    }
+    background::begin(host, request, &mut session, run);
     let ended = dispatch(host, request, &mut session, run).await;
-    let environment = session.shown_environment();
     let outcome = match ended {
         Ok(done) => {
             let message = session.redactor.clean(&done.message);
             run.progress.report(Happening::Completed(done.completion.unwrap_or_else(|| {
-                Completion::Other { environment: environment.clone(), message: message.clone() }
+                let environment = session.shown_environment();
+                Completion::Other { environment, message: message.clone() }
             })));
             Outcome::Success { result: done.result, message }
         }
         Err(error) => failed(&error, &session, run),
     };
+    answer_of(request, &session, outcome)
+}
+
+fn answer_of(request: &IncomingRequest, session: &Session, outcome: Outcome) -> Answer {
     Answer {
         id: request.id.clone(),
         operation: Some(request.operation.spelling().to_owned()),
-        environment,
+        environment: session.shown_environment(),
         outcome,
     }
 }
 
 fn failed(error: &Error, session: &Session, run: &Run) -> Outcome {
-    let failure = recovery::failure(error, &session.failure_context(), &session.redactor);
+    let failure = recovery::failure(error, &session.failure_context(error), &session.redactor);
     let (error, remains) = error.parts();
     let cancelled = matches!(error, Error::Interrupted);
     run.progress.report(Happening::Failed {
@@ -155,6 +171,8 @@ async fn dispatch(
         Command::RebuildCatalogue(parameters) => {
             rebuild::rebuild(host, parameters, session, run).await
         }
+        Command::BackupStatus(parameters) => status::status(host, parameters, session),
+        Command::CancelBackup(parameters) => status::cancel(host, parameters, session, run).await,
         Command::Describe(parameters) => describe::describe(host, parameters),
         Command::HandlerCreate(parameters) => direct::create(host, parameters, session, run).await,
         Command::HandlerList(parameters) => direct::list(host, parameters, session),

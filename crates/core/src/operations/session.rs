@@ -10,8 +10,10 @@ use crate::environment::EnvironmentName;
 use crate::error::Error;
 use crate::host::Host;
 use crate::project::{Project, ResolvedDatabase};
-use crate::recovery::FailureContext;
+use crate::recovery::{self, FailureContext};
 use crate::redaction::Redactor;
+use crate::run::RunId;
+use crate::runs::Runs;
 
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 200;
@@ -34,6 +36,7 @@ pub(super) struct Session {
     root: Option<PathBuf>,
     variable: Option<String>,
     location: Option<String>,
+    runs: Option<Runs>,
 }
 
 impl Session {
@@ -51,6 +54,7 @@ impl Session {
             root: None,
             variable: None,
             location: None,
+            runs: None,
         }
     }
 
@@ -70,8 +74,26 @@ impl Session {
         self.environment = Some(environment.to_owned());
     }
 
-    pub(super) fn failure_context(&self) -> FailureContext<'_> {
+    /// The project's folder as the request names it.
+    pub(super) fn working_directory(&self) -> Option<&str> {
+        self.working_directory.as_deref()
+    }
+
+    /// The request as it may be kept: without secrets, and without what is used up when it is sent.
+    pub(super) fn request_to_keep(&self) -> Option<Value> {
+        let mut request: Value =
+            serde_json::from_str(self.line.trim_start_matches('\u{feff}')).ok()?;
+        if let Some(parameters) = request.get_mut("parameters").and_then(Value::as_object_mut)
+            && parameters.get("confirm").is_some_and(Value::is_string)
+        {
+            parameters.shift_remove("confirm");
+        }
+        Some(recovery::cleaned(request, &self.redactor))
+    }
+
+    pub(super) fn failure_context(&self, error: &Error) -> FailureContext<'_> {
         FailureContext {
+            holder_is_in_background: self.holder_is_in_background(error),
             environment: self.environment.as_deref(),
             root: self.root.as_deref(),
             variable: self.variable.as_deref(),
@@ -80,10 +102,19 @@ impl Session {
         }
     }
 
+    fn holder_is_in_background(&self, error: &Error) -> bool {
+        let (Error::BackupInProgress { run_id: Some(run_id) }, _) = error.parts() else {
+            return false;
+        };
+        let folder = self.runs.as_ref().zip(RunId::parse(run_id));
+        folder.is_some_and(|(runs, run_id)| runs.folder(&run_id).record().is_some())
+    }
+
     /// Opens the project that the request is about.
     pub(super) fn open_project(&mut self, host: &Host<'_>) -> Result<Project, Error> {
         let project = Project::open(&host.surroundings, self.working_directory.as_deref())?;
         self.root = Some(project.root.clone());
+        self.runs = Some(Runs::beside(&project.state_folder()));
         if let Ok(location) = project.location() {
             self.location = Some(project.shown(location.root()));
         }

@@ -354,7 +354,7 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 /// The default location always keeps itself out of the repository.
-fn ignore_in_git(project: &Project, run: &Run) -> Result<(), Error> {
+pub(super) fn ignore_in_git(project: &Project, run: &Run) -> Result<(), Error> {
     let state = project.state_folder();
     storage::create_folder(&state).map_err(|error| Error::creating_in(&state, error))?;
     let path = state.join(".gitignore");

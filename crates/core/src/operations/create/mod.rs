@@ -5,7 +5,7 @@ mod order;
 mod publish;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backup_protocol::{
     Confirmation, ConfirmationPlan, CreateBackupParameters, CreateBackupPlan, CreateBackupResult,
@@ -66,8 +66,7 @@ pub(super) async fn create_under(
     if parameters.dry_run.unwrap_or_default() {
         return plan(host, &store, &order, parameters, run).await;
     }
-    let patience =
-        Duration::from_secs(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS).into());
+    let patience = run.patience(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS));
     let key = KeyGuard::take(&store, &order, patience, run).await?;
     if let Some(made) = key.as_ref().and_then(|key| key.made_before.as_ref()) {
         return replay(&store, &order.folder, made);
@@ -89,6 +88,7 @@ pub(super) async fn create_under(
         other => other?,
     };
     run.step(Step::BackupIdGenerated(claim.id.to_string()));
+    run.concerns(claim.id.as_str(), order.folder.environment.as_str());
     let making = MakingBackup { host, store: &store, order: &order, parameters, session };
     let made = make(making, &mut *database, &mut claim, run).await;
     drop(database);
@@ -171,6 +171,7 @@ async fn make(
     if needs_confirmation(order, parameters, &facts) {
         return Err(ask(order, &facts, need));
     }
+    run.under_way()?;
     let making = Making {
         handler: &*handler,
         database,

@@ -1,0 +1,79 @@
+//! A run's folder: for its owner alone, without a secret, and not for ever.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use backup_tests::Project;
+use serde_json::{Value, json};
+
+use crate::{Held, create, end_of, folder_of, started};
+
+const CANARY: &str = "Zq7CanaryXv93";
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn it_is_for_its_owner_alone_and_holds_no_secret() {
+    let held = Held::new("folder");
+    let mut command = held.project.host();
+    // A variable that the run needs and nobody else should see.
+    let text = std::fs::read_to_string(held.project.path(".env")).unwrap();
+    let url = text.trim().split_once('=').unwrap().1.trim_matches('\'').to_owned();
+    std::fs::remove_file(held.project.path(".env")).unwrap();
+    let url =
+        format!("{url}{}application_name={CANARY}", if url.contains('?') { "&" } else { "?" });
+    command.env("DEV_DATABASE_URL", &url).env("BACKUP_MANAGER_LOG", "trace");
+    command.env("OTHER_SECRET", CANARY);
+    let run = started(&mut command, &create("dev", &json!({"label": "nightly"})));
+    let ended = end_of(&held.project, &run);
+    assert_eq!(ended["state"], "succeeded", "the variables came with it: {ended:#}");
+    let folder = folder_of(&held.project, &run);
+    assert_eq!(mode(folder.parent().unwrap()), 0o700);
+    assert_eq!(mode(&folder), 0o700);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&url), "{} has the URL", path.display());
+        names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["envelope.json", "log", "request.json", "run.lock", "state.json"]);
+}
+
+/// Writes the folder of a run of long ago.
+fn old_run(project: &Project, number: usize, started_at: &str) -> String {
+    let run = format!("{number:016x}");
+    let folder = folder_of(project, &run);
+    std::fs::create_dir_all(&folder).unwrap();
+    let state: Value = json!({
+        "run_id": run, "operation": "create-backup", "environment": "dev", "backup_id": null,
+        "phase": "dumping", "started_at": started_at, "updated_at": started_at
+    });
+    std::fs::write(folder.join("state.json"), state.to_string()).unwrap();
+    run
+}
+
+#[test]
+fn runs_of_long_ago_are_forgotten_beyond_the_newest_fifty_and_one_at_work_never_is() {
+    let project = Project::bookshop();
+    let runs: Vec<String> = (1..=53)
+        .map(|number| old_run(&project, number, &format!("2025-01-24T14:{number:02}:00Z")))
+        .collect();
+    // The oldest of all is at work: somebody holds its lock.
+    let lock = std::fs::File::create(folder_of(&project, &runs[0]).join("run.lock")).unwrap();
+    lock.lock().unwrap();
+    let run = started(&mut project.host(), &create("dev", &json!({})));
+    assert!(folder_of(&project, &runs[0]).exists(), "a running one is never removed");
+    assert!(!folder_of(&project, &runs[1]).exists() && !folder_of(&project, &runs[2]).exists());
+    assert!(runs[3..].iter().all(|run| folder_of(&project, run).exists()));
+    end_of(&project, &run);
+    drop(lock);
+    let again = started(&mut project.host(), &create("dev", &json!({})));
+    assert!(!folder_of(&project, &runs[0]).exists());
+    assert!(folder_of(&project, &run).exists());
+    end_of(&project, &again);
+}
