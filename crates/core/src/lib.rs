@@ -46,7 +46,7 @@ pub use handler::{
 pub use host::{Host, Launch, Launcher};
 pub use interrupt::{Interrupt, Signal};
 pub use locks::private_folder;
-pub use operations::{fault, perform, refuse};
+pub use operations::{fault, perform, refuse, unable};
 pub use pace::{Pace, Pacer};
 pub use progress::{Completion, Happening, Progress, Step};
 pub use project::Surroundings;

@@ -135,18 +135,15 @@ async fn perform(command: &BackgroundCommand) -> io::Result<bool> {
     let Some(id) = RunId::parse(&command.run) else {
         return Err(io::Error::other("--run is no run's id"));
     };
+    let text = String::from_utf8_lossy(&line);
     let folder = RunFolder::at(&command.folder, id);
     let (run, background) = match take(&request, folder, &interrupt).await {
         Ok(taken) => taken,
-        Err(error) => {
-            let operation = Some(request.operation.to_string());
-            return Ok(answer_parent(backup_core::fault(request.id, operation, error)));
-        }
+        Err(error) => return Ok(answer_parent(backup_core::unable(&request, &text, &error))),
     };
     keep_up_to_date(Arc::clone(&background));
     let current_directory = std::env::current_dir()?;
     let host = host::new(&current_directory)?;
-    let text = String::from_utf8_lossy(&line);
     let answer = backup_core::perform(&host, &request, &text, &run).await;
     if background.is_under_way() { finish(answer, &background) } else { Ok(answer_parent(answer)) }
 }

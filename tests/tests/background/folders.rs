@@ -4,9 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use backup_tests::Project;
+use backup_tests::servers::PostgresServer;
 use serde_json::{Value, json};
 
-use crate::{Held, create, end_of, folder_of, started};
+use crate::{ask, create, end_of, folder_of, started};
 
 const CANARY: &str = "Zq7CanaryXv93";
 
@@ -16,20 +17,19 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn it_is_for_its_owner_alone_and_holds_no_secret() {
-    let held = Held::new("folder");
-    let mut command = held.project.host();
-    // A variable that the run needs and nobody else should see.
-    let text = std::fs::read_to_string(held.project.path(".env")).unwrap();
-    let url = text.trim().split_once('=').unwrap().1.trim_matches('\'').to_owned();
-    std::fs::remove_file(held.project.path(".env")).unwrap();
-    let url =
-        format!("{url}{}application_name={CANARY}", if url.contains('?') { "&" } else { "?" });
+    let server = PostgresServer::shared();
+    let database = server.new_database("folder");
+    server.create_role("folder owner", CANARY, "SUPERUSER");
+    let url = server.url_with("folder owner", CANARY, &database, &[]);
+    let project = Project::with_urls(&[("dev", "postgresql://unused")]);
+    std::fs::remove_file(project.path(".env")).unwrap();
+    let mut command = project.host();
+    // Only in the environment, which the run inherits.
     command.env("DEV_DATABASE_URL", &url).env("BACKUP_MANAGER_LOG", "trace");
-    command.env("OTHER_SECRET", CANARY);
     let run = started(&mut command, &create("dev", &json!({"label": "nightly"})));
-    let ended = end_of(&held.project, &run);
-    assert_eq!(ended["state"], "succeeded", "the variables came with it: {ended:#}");
-    let folder = folder_of(&held.project, &run);
+    let ended = end_of(&project, &run);
+    assert_eq!(ended["state"], "succeeded", "the variable came with it: {ended:#}");
+    let folder = folder_of(&project, &run);
     assert_eq!(mode(folder.parent().unwrap()), 0o700);
     assert_eq!(mode(&folder), 0o700);
     let mut names = Vec::new();
@@ -37,7 +37,7 @@ fn it_is_for_its_owner_alone_and_holds_no_secret() {
         let path = entry.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains(&url), "{} has the URL", path.display());
+        assert!(!text.contains(CANARY), "{} has the password", path.display());
         names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
     }
     names.sort();
@@ -76,4 +76,43 @@ fn runs_of_long_ago_are_forgotten_beyond_the_newest_fifty_and_one_at_work_never_
     assert!(!folder_of(&project, &runs[0]).exists());
     assert!(folder_of(&project, &run).exists());
     end_of(&project, &again);
+}
+
+#[test]
+fn a_page_of_runs_has_room_in_an_answer() {
+    let project = Project::bookshop();
+    for number in 1..=60 {
+        let run = old_run(&project, number, &format!("2025-01-24T14:{:02}:00Z", number - 1));
+        let path = folder_of(&project, &run).join("state.json");
+        let mut state: Value =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        state["environment"] = "e".repeat(63).into();
+        state["backup_id"] = format!("backup-20250124-140000-{}", "b".repeat(40)).into();
+        for name in ["bytes_written", "estimated_total_bytes"] {
+            state[name] = json!(u64::MAX);
+        }
+        std::fs::write(path, state.to_string()).unwrap();
+    }
+    let (mut met, mut cursor) = (Vec::new(), Value::Null);
+    loop {
+        let mut parameters = json!({"limit": 50});
+        if cursor.is_string() {
+            parameters["cursor"] = cursor;
+        }
+        let request = json!({"operation": "backup-status", "parameters": parameters});
+        let answer = ask(&mut project.host(), &request);
+        assert!(answer.to_string().len() <= 25_000);
+        let result = &answer["result"];
+        assert_eq!(result["total_count"], 60, "{answer:#}");
+        let shown = result["runs"].as_array().unwrap();
+        assert!(shown.len() < 50, "fifty are too many for one answer");
+        met.extend(shown.iter().map(|run| run["run_id"].clone()));
+        cursor = result["next_cursor"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    let expected: Vec<Value> =
+        (1..=60).rev().map(|number| json!(format!("{number:016x}"))).collect();
+    assert_eq!(met, expected, "each once, newest first");
 }

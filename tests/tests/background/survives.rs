@@ -2,12 +2,12 @@
 
 use std::os::unix::process::CommandExt;
 
-use backup_tests::Project;
 use backup_tests::artifacts::assert_nothing_is_half;
 use backup_tests::databases::fill_large;
 use backup_tests::live_host::{LiveHost, wait_until};
+use backup_tests::{Conversation, Project};
 use rustix::process::{Pid, Signal, getpgid, getsid, kill_process_group};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Held, create, end_of, folder_of, is_alive, process_of, signal, started, status};
 
@@ -107,5 +107,68 @@ fn a_parent_that_is_killed_while_it_waits_leaves_nothing_half() {
         let ended = end_of(&project, run["run_id"].as_str().unwrap());
         assert_eq!(ended["state"], "succeeded", "{ended:#}");
     }
+    assert_nothing_is_half(&project);
+}
+
+/// A host that waits for its run, which waits for a database that somebody has locked.
+fn waiting(project: &Project) -> Conversation {
+    let mut host = Conversation::start(&mut project.host());
+    host.send(format!("{}\n", create("dev", &json!({}))));
+    let runs = project.backups().join(".runs");
+    wait_until("the run waits for the database", || {
+        let logs = std::fs::read_dir(&runs).into_iter().flatten().flatten();
+        let mut said = logs.map(|run| std::fs::read_to_string(run.path().join("log")));
+        said.any(|log| log.is_ok_and(|log| log.contains("✓ Backup ID generated")))
+    });
+    host
+}
+
+fn only_run(project: &Project) -> String {
+    let mut runs = std::fs::read_dir(project.backups().join(".runs")).unwrap().flatten();
+    let run = runs.next().unwrap().file_name().into_string().unwrap();
+    assert!(runs.next().is_none());
+    run
+}
+
+#[test]
+fn a_signal_to_a_parent_that_still_waits_ends_the_run_too() {
+    let project = Project::bookshop();
+    let writer = project.database("dev");
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    for (sent, exit_status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let host = waiting(&project);
+        let process = process_of(&project, &only_run(&project));
+        host.signal(sent);
+        let ending = host.await_end();
+        assert_eq!(ending.status.code(), Some(exit_status), "{ending:?}");
+        let answer: Value = serde_json::from_str(&ending.stdout[0]).unwrap();
+        assert_eq!(answer["status"], "cancelled", "{answer:#}");
+        assert_eq!(answer["code"], "interrupted");
+        wait_until("the run ends", || !is_alive(process));
+        let listed = project.succeed(&json!({"operation": "backup-status"}));
+        assert_eq!(listed["total_count"], 0);
+        let left = std::fs::read_dir(project.backups().join(".runs")).unwrap().count();
+        assert_eq!(left, 0, "nobody was told of it, and nothing of it is left");
+    }
+    writer.execute_batch("COMMIT").unwrap();
+    project.create("dev");
+    assert_nothing_is_half(&project);
+}
+
+#[test]
+fn a_run_whose_parent_was_killed_before_it_was_told_goes_on() {
+    let project = Project::bookshop();
+    let writer = project.database("dev");
+    writer.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let host = waiting(&project);
+    let run = only_run(&project);
+    host.signal(Signal::KILL);
+    host.await_end();
+    assert!(is_alive(process_of(&project, &run)));
+    writer.execute_batch("COMMIT").unwrap();
+    wait_until("it is under way", || {
+        project.succeed(&json!({"operation": "backup-status"}))["total_count"] == 1
+    });
+    assert_eq!(end_of(&project, &run)["state"], "succeeded");
     assert_nothing_is_half(&project);
 }

@@ -40,7 +40,11 @@ pub(super) async fn start(
     folder.discard();
     let failed = |detail: String| Error::internal(format!("the run in the background {detail}"));
     let answered = launched.map_err(|error| failed(format!("could not be started: {error}")))?;
-    let line = answered.ok_or_else(|| failed("ended without an answer".to_owned()))?;
+    let Some(line) = answered else {
+        // A signal to all of this process's group may have come before the run had left it.
+        run.interrupt.check()?;
+        return Err(failed("ended without an answer".to_owned()));
+    };
     let envelope: Envelope<Value> = serde_json::from_str(&line)
         .map_err(|error| failed(format!("answered what is no envelope: {error}")))?;
     Ok(envelope.into())

@@ -147,6 +147,14 @@ pub fn fault(
     Answer { id, operation, environment: None, outcome: Outcome::Error(Box::new(failure)) }
 }
 
+/// The answer to a request for which nothing could be begun.
+pub fn unable(request: &IncomingRequest, line: &str, error: &Error) -> Answer {
+    let session = Session::new(request, line);
+    let context = session.failure_context(error);
+    let failure = recovery::failure(error, &context, &session.redactor);
+    answer_of(request, &session, Outcome::Error(Box::new(failure)))
+}
+
 async fn dispatch(
     host: &Host<'_>,
     request: &IncomingRequest,

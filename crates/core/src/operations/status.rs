@@ -45,18 +45,36 @@ pub(super) fn status(
     let all = runs.all()?;
     let total_count = all.len() as u64;
     let limit = usize::try_from(parameters.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
-    let mut rest = all.iter().filter(|(_, record)| {
+    let rest = all.iter().filter(|(_, record)| {
         cursor.as_ref().is_none_or(|(time, id)| record.place() < (*time, id.as_str()))
     });
-    let page: Vec<_> = rest.by_ref().take(limit).collect();
-    let next_cursor = rest.next().and_then(|_| {
-        page.last().map(|(_, record)| write_cursor(record.started_at, &record.run_id))
-    });
-    let seen = page.iter().filter_map(|(folder, _)| Some((folder, folder.look()?)));
-    let runs: Vec<RunReport> =
-        seen.map(|(folder, seen)| concise(&project, folder, &seen)).collect();
+    let (runs, next_cursor) = page(&project, rest.map(|(folder, _)| folder), limit)?;
     let message = format!("{} of {total_count} runs", runs.len());
     Done::new(&RunList { runs, total_count, next_cursor }, message)
+}
+
+/// As many runs as are wanted and an answer has room for, and where the next page begins.
+fn page<'r>(
+    project: &Project,
+    folders: impl Iterator<Item = &'r RunFolder>,
+    limit: usize,
+) -> Result<(Vec<RunReport>, Option<String>), Error> {
+    let (mut runs, mut bytes) = (Vec::<RunReport>::new(), 0);
+    // One that was forgotten meanwhile is not shown.
+    let seen = folders.filter_map(|folder| Some((folder, folder.look()?)));
+    for (folder, seen) in seen {
+        let report = concise(project, folder, &seen);
+        // One more for the comma between two.
+        bytes += serde_json::to_string(&report).map_err(Error::internal)?.len() + 1;
+        if let Some(last) = runs.last()
+            && (runs.len() == limit || bytes > PAGE_BYTES)
+        {
+            let cursor = write_cursor(last.started_at, &last.run_id);
+            return Ok((runs, Some(cursor)));
+        }
+        runs.push(report);
+    }
+    Ok((runs, None))
 }
 
 pub(super) async fn cancel(

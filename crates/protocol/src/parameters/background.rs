@@ -10,7 +10,8 @@ pub struct BackupStatusParameters {
     /// The run, as the answer to its request named it. Default: all that are remembered, newest first.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub run_id: Option<String>,
-    /// How many runs one answer shows, from 1 to 50; without `run_id`. Default: 20.
+    /// How many runs one answer shows, from 1 to 50; fewer where the answer would grow beyond 25,000 characters. Without
+    /// `run_id`. Default: 20.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(range(min = 1, max = 50))]
     pub limit: Option<u32>,
