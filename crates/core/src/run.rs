@@ -11,6 +11,9 @@ use crate::interrupt::Interrupt;
 use crate::progress::{Happening, Progress, Step};
 use crate::runs::BackgroundRun;
 
+/// How long a server may take to notice that a session is gone.
+const SERVERS_MOMENT: Duration = Duration::from_secs(1);
+
 /// What every part of a running operation may need.
 #[derive(Clone)]
 pub struct Run {
@@ -41,8 +44,18 @@ impl Run {
 
     /// How long to wait for another run, given what the request allows: nobody who wants an answer at once waits.
     pub fn patience(&self, seconds: u32) -> Duration {
-        let at_once = self.background.as_ref().is_some_and(|run| !run.is_under_way());
-        if at_once { Duration::ZERO } else { Duration::from_secs(seconds.into()) }
+        if self.is_awaited() { Duration::ZERO } else { Duration::from_secs(seconds.into()) }
+    }
+
+    /// How long to wait for another run at the database's server, of the patience that is left: it takes a moment to
+    /// notice that a run has ended.
+    pub fn patience_at_server(&self, left: Duration) -> Duration {
+        if self.is_awaited() { SERVERS_MOMENT } else { left }
+    }
+
+    /// Whether somebody waits to be told that the run goes on in the background.
+    fn is_awaited(&self) -> bool {
+        self.background.as_ref().is_some_and(|run| !run.is_under_way())
     }
 
     /// Says which backup the run is about.

@@ -116,3 +116,19 @@ fn a_page_of_runs_has_room_in_an_answer() {
         (1..=60).rev().map(|number| json!(format!("{number:016x}"))).collect();
     assert_eq!(met, expected, "each once, newest first");
 }
+
+#[test]
+fn an_answer_that_is_too_long_to_be_shown_within_another_is_named() {
+    let project = Project::bookshop();
+    let run = old_run(&project, 1, "2025-01-24T14:00:00Z");
+    let path = folder_of(&project, &run).join("envelope.json");
+    let envelope = json!({"status": "success", "result": {}, "message": "m".repeat(24_000)});
+    std::fs::write(&path, envelope.to_string()).unwrap();
+    for operation in ["backup-status", "cancel-backup"] {
+        let request = json!({"operation": operation, "parameters": {"run_id": run}});
+        let result = ask(&mut project.host(), &request)["result"].clone();
+        assert_eq!(result["state"], "succeeded", "{result:#}");
+        assert!(result.get("envelope").is_none());
+        assert_eq!(project.path(result["envelope_path"].as_str().unwrap()), path);
+    }
+}

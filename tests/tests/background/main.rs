@@ -5,6 +5,7 @@
 mod cancelled;
 mod ended;
 mod folders;
+mod full_disk;
 mod locked;
 mod survives;
 mod told;

@@ -85,9 +85,11 @@ fn what_is_refused_at_once_is_answered_as_in_the_foreground_and_leaves_no_run() 
     project.configure(|configuration| {
         configuration["safety"] = json!({"large_backup_gb": 0});
     });
-    let token = "DEV_DATABASE_URL=postgresql://app:secret@127.0.0.1:1/shop\n";
     let elsewhere = Project::bookshop();
-    std::fs::write(elsewhere.path(".env"), token).unwrap();
+    // A name that no other test has: a lock is one for all of this machine.
+    let name = elsewhere.root().file_name().unwrap().to_str().unwrap().replace('.', "");
+    let url = format!("DEV_DATABASE_URL=postgresql://app:secret@127.0.0.1:1/{name}\n");
+    std::fs::write(elsewhere.path(".env"), url).unwrap();
     for (project, request, code) in [
         (&project, create("dve", &json!({})), "environment_not_found"),
         (&project, create("dev", &json!({"retention_days": 0})), "invalid_request"),

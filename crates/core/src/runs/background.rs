@@ -196,6 +196,7 @@ impl BackgroundRun {
         if self.folder.is_cancel_requested() {
             self.interrupt.raise(Signal::Terminate);
         }
+        let _one_at_a_time = self.one_at_a_time();
         let due = {
             let mut state = self.state();
             let rested = state.written.is_none_or(|written| written.elapsed() >= WRITE_INTERVAL);
@@ -211,8 +212,11 @@ impl BackgroundRun {
         }
     }
 
+    fn one_at_a_time(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write_record(&self) {
-        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let record = self.state().record.clone();
         if let Err(error) = self.folder.write_record(&record) {
             tracing::debug!(%error, "the run's record is not up to date");
@@ -224,7 +228,13 @@ impl BackgroundRun {
     /// # Errors
     /// It cannot be written.
     pub fn finish(&self, envelope: &str) -> Result<(), Error> {
-        self.state().record.updated_at = (self.clock)();
+        let _one_at_a_time = self.one_at_a_time();
+        {
+            let mut state = self.state();
+            state.record.updated_at = (self.clock)();
+            // The last word: nothing is written while the process ends.
+            state.changed = false;
+        }
         self.write_record();
         self.folder.write_envelope(envelope)
     }

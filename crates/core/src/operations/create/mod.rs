@@ -79,7 +79,8 @@ pub(super) async fn create_under(
     };
     let handler = host.handler_for(&order.target);
     let mut database = handler.connect(&order.target, &order.settings, run).await?;
-    database.reserve(patience.saturating_sub(waiting.elapsed()), run).await?;
+    let left = patience.saturating_sub(waiting.elapsed());
+    database.reserve(run.patience_at_server(left), run).await?;
     let claimed = claim(host, &store, &order, run).await;
     let mut claim = match claimed {
         Err(Error::SpaceDuring { .. }) => {

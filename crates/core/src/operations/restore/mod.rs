@@ -167,7 +167,7 @@ impl Restore<'_> {
     ) -> Result<(), Error> {
         let handler = host.handler_for(&self.target);
         let mut database = handler.connect(&self.target, settings, run).await?;
-        database.reserve(Duration::ZERO, run).await
+        database.reserve(run.patience_at_server(Duration::ZERO), run).await
     }
 
     /// Goes on where no yes is needed or the right one was sent, which it uses up.
