@@ -75,8 +75,7 @@ pub(super) async fn restore(
     run.concerns(found.id.as_str(), environment.name.as_str());
     let dry_run = parameters.dry_run.unwrap_or_default();
     // Reading the artifact may take as long as the rest: who waits for an answer gets it before.
-    let examined_later = run.is_in_background() && !dry_run;
-    if !examined_later {
+    if dry_run || !run.is_in_background() {
         run.step(Step::VerifyingIntegrity);
         verify::examine_again(host, &store, &found, run).await?;
     }
@@ -102,21 +101,9 @@ pub(super) async fn restore(
         differences,
     };
     if dry_run {
-        let needs_confirmation = restore.needs_confirmation();
-        let planned =
-            RestoreBackupResult { dry_run: true, needs_confirmation, ..restore.told(run) };
-        let message = format!("Restore planned for {}; nothing was changed", environment.name);
-        return Done::new(&planned, message);
+        return restore.planned(run);
     }
-    if examined_later {
-        restore.check_unreserved(host, &settings, run).await?;
-    }
-    restore.confirm(host, run)?;
-    run.under_way()?;
-    if examined_later {
-        run.step(Step::VerifyingIntegrity);
-        verify::examine_again(host, &store, &restore.found, run).await?;
-    }
+    restore.commence(host, &settings, run).await?;
     restore.perform(host, &mut *database, &lock, session, run).await
 }
 
@@ -155,6 +142,30 @@ impl Restore<'_> {
     fn needs_confirmation(&self) -> bool {
         let configuration = &self.store.project.configuration;
         configuration.is_protected(&self.folder.environment) || readable(&self.live).is_none()
+    }
+
+    fn planned(&self, run: &Run) -> Result<Done, Error> {
+        let needs_confirmation = self.needs_confirmation();
+        let planned = RestoreBackupResult { dry_run: true, needs_confirmation, ..self.told(run) };
+        let environment = &self.folder.environment;
+        Done::new(&planned, format!("Restore planned for {environment}; nothing was changed"))
+    }
+
+    /// The last that may be refused at once; who waits for an answer gets it then.
+    async fn commence(
+        &self,
+        host: &Host<'_>,
+        settings: &ToolSettings,
+        run: &Run,
+    ) -> Result<(), Error> {
+        if !run.is_in_background() {
+            return self.confirm(host, run);
+        }
+        self.check_unreserved(host, settings, run).await?;
+        self.confirm(host, run)?;
+        run.under_way()?;
+        run.step(Step::VerifyingIntegrity);
+        verify::examine_again(host, self.store, &self.found, run).await
     }
 
     /// The server's lock is taken later, together with the safety backup; who waits for an answer is told now where
