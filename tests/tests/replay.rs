@@ -56,6 +56,16 @@ fn rebuild_catalogue_answers_as_recorded() {
 }
 
 #[test]
+fn backup_status_answers_as_recorded() {
+    replay("backup-status");
+}
+
+#[test]
+fn cancel_backup_answers_as_recorded() {
+    replay("cancel-backup");
+}
+
+#[test]
 fn describe_answers_as_recorded() {
     replay("describe");
 }

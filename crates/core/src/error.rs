@@ -207,6 +207,14 @@ pub enum Error {
         /// What was sent.
         given: String,
     },
+    /// No such run in the background is remembered.
+    #[error("Run not found: {given}")]
+    RunNotFound {
+        /// What was sent.
+        given: String,
+        /// The newest that there are.
+        known: Vec<String>,
+    },
     /// Another run holds this database.
     #[error("Backup in progress")]
     BackupInProgress {

@@ -16,6 +16,7 @@ mod interrupt;
 mod locks;
 mod operational_log;
 mod operations;
+mod pace;
 mod progress;
 mod project;
 mod records;
@@ -23,6 +24,7 @@ mod recovery;
 mod redaction;
 mod retention;
 mod run;
+mod runs;
 mod secret;
 mod shrinkage;
 pub mod size;
@@ -44,13 +46,15 @@ pub use handler::{
     Destination, DumpOrder, Dumped, Examination, Handler, LiveDatabase, LiveState,
     ReplacedDatabase, ScratchOrder, ScratchRestored, ToolSettings,
 };
-pub use host::Host;
+pub use host::{Host, Launch, Launcher};
 pub use interrupt::{Interrupt, Signal};
 pub use locks::private_folder;
-pub use operations::{fault, perform, refuse};
+pub use operations::{fault, perform, refuse, unable};
+pub use pace::{Pace, Pacer};
 pub use progress::{Completion, Happening, Progress, Step};
 pub use project::Surroundings;
 pub use records::{Manifest, Migrations, Note};
 pub use run::{Run, RunId};
+pub use runs::{BackgroundRun, RunFolder};
 pub use secret::Secret;
 pub use storage::available_space;

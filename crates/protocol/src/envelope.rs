@@ -155,6 +155,32 @@ impl From<Answer> for Envelope<Value> {
     }
 }
 
+impl From<Envelope<Value>> for Answer {
+    /// The answer that another process of this program gave.
+    fn from(envelope: Envelope<Value>) -> Self {
+        let message = envelope.message.unwrap_or_default();
+        let outcome = match envelope.status {
+            Status::Success => {
+                Outcome::Success { result: envelope.result.unwrap_or_default(), message }
+            }
+            Status::Cancelled => Outcome::Cancelled { code: envelope.code, message },
+            Status::Error => Outcome::Error(Box::new(Failure {
+                error: envelope.error.unwrap_or_default(),
+                code: envelope.code.unwrap_or(ErrorCode::Internal),
+                prisma_output: envelope.prisma_output,
+                result: envelope.result,
+                recovery: envelope.recovery.unwrap_or_default(),
+            })),
+        };
+        Self {
+            id: envelope.id,
+            operation: envelope.operation,
+            environment: envelope.environment,
+            outcome,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -169,6 +195,27 @@ mod tests {
             outcome,
         };
         serde_json::to_string(&Envelope::from(answer)).unwrap()
+    }
+
+    #[test]
+    fn an_answer_comes_back_as_it_went() {
+        let failure = Failure {
+            error: "no".to_owned(),
+            code: ErrorCode::BackupInProgress,
+            prisma_output: None,
+            result: Some(json!({"run_id": "x"})),
+            recovery: Recovery { suggestions: vec!["y".to_owned()], next_request: None },
+        };
+        for outcome in [
+            Outcome::Success { result: json!({"b": 1.0, "a": null}), message: "done".to_owned() },
+            Outcome::Error(Box::new(failure)),
+            Outcome::Cancelled { code: None, message: "no".to_owned() },
+        ] {
+            let sent = line(outcome);
+            let read: Envelope<Value> = serde_json::from_str(&sent).unwrap();
+            let again = Envelope::from(Answer::from(read));
+            assert_eq!(serde_json::to_string(&again).unwrap(), sent);
+        }
     }
 
     #[test]

@@ -24,23 +24,25 @@ pub use events::{Event, EventKind};
 pub use facts::{ConfirmationPlan, ErrorFacts};
 pub use names::{Operation, OperationName, Skill, nearest};
 pub use parameters::{
-    CleanupBackupsParameters, CompressionChoice, Confirmation, CreateBackupParameters,
-    CreateVerification, DeleteBackupParameters, DescribeParameters, Format, GuardParameters,
-    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
-    HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, ListStatus,
-    PinBackupParameters, RebuildCatalogueParameters, RestoreBackupParameters, SortOrder,
-    VerifyBackupParameters, VerifyLevel,
+    BackupStatusParameters, CancelBackupParameters, CleanupBackupsParameters, CompressionChoice,
+    Confirmation, CreateBackupParameters, CreateVerification, DeleteBackupParameters,
+    DescribeParameters, Format, GuardParameters, HandlerCreateParameters, HandlerDeleteParameters,
+    HandlerDescribeParameters, HandlerListParameters, HandlerVerifyParameters,
+    ListBackupsParameters, ListStatus, PinBackupParameters, RebuildCatalogueParameters,
+    RestoreBackupParameters, SortOrder, VerifyBackupParameters, VerifyLevel,
 };
 pub use reading::{Rejected, RequestFault, read_request};
 pub use request::{Command, IncomingRequest, Request, RequestId};
 pub use results::{
-    AutomaticRetention, BackupFile, BackupSummary, CleanupBackupsResult, CreateBackupPlan,
-    CreateBackupResult, CreateBackupResultOrPlan, DeleteBackupResult, Evidence, GuardResult,
-    HandlerCreateResult, HandlerDeleteResult, HandlerListResult, HandlerVerifyResult,
-    IntegrityCheck, ListBackupsResult, MigrationSummary, MigrationsCompared, PinBackupResult,
-    RebuildCatalogueResult, ReplacedDatabaseShown, RestoreBackupResult, RestoreProof,
-    ResultOrFacts, RetentionAction, RetentionDecision, RetentionReason, RowCounts, RowTotals,
-    RowsCompared, VerificationResult, VerificationSummary, VerifyBackupResult, whole_seconds,
+    AutomaticRetention, BackgroundStarted, BackupFile, BackupStatusResult, BackupSummary,
+    CancelBackupResult, CleanupBackupsResult, CreateBackupPlan, CreateBackupResult,
+    CreateBackupResultOrPlan, DeleteBackupResult, Evidence, GuardResult, HandlerCreateResult,
+    HandlerDeleteResult, HandlerListResult, HandlerVerifyResult, IntegrityCheck, ListBackupsResult,
+    MigrationSummary, MigrationsCompared, OrStarted, PinBackupResult, RebuildCatalogueResult,
+    ReplacedDatabaseShown, RestoreBackupResult, RestoreProof, ResultOrFacts, RetentionAction,
+    RetentionDecision, RetentionReason, RowCounts, RowTotals, RowsCompared, RunList, RunPhase,
+    RunReport, RunState, VerificationResult, VerificationSummary, VerifyBackupResult,
+    whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};
 

@@ -75,13 +75,17 @@ pub enum Operation {
     Guard,
     /// Build the catalogue anew from the manifests and notes.
     RebuildCatalogue,
+    /// Tell how runs in the background are getting on, and how they ended.
+    BackupStatus,
+    /// End a run in the background.
+    CancelBackup,
     /// Tell what this program is and takes.
     Describe,
 }
 
 impl Operation {
     /// Every operation, in the order `describe` lists them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::CreateBackup,
         Self::ListBackups,
         Self::VerifyBackup,
@@ -92,6 +96,8 @@ impl Operation {
         Self::RestoreBackup,
         Self::Guard,
         Self::RebuildCatalogue,
+        Self::BackupStatus,
+        Self::CancelBackup,
         Self::Describe,
     ];
 
@@ -117,6 +123,8 @@ impl Operation {
             Self::RestoreBackup => "restore-backup",
             Self::Guard => "guard",
             Self::RebuildCatalogue => "rebuild-catalogue",
+            Self::BackupStatus => "backup-status",
+            Self::CancelBackup => "cancel-backup",
             Self::Describe => "describe",
         }
     }
@@ -145,6 +153,10 @@ impl Operation {
             }
             Self::Guard => "Say whether a verified backup covers a database's state, or make one",
             Self::RebuildCatalogue => "Build backups.json anew from the manifests and notes",
+            Self::BackupStatus => {
+                "Tell how runs in the background are getting on, and how they ended"
+            }
+            Self::CancelBackup => "End a run in the background cleanly",
             Self::Describe => "Tell versions, skills, operations, handlers and limits",
         }
     }
@@ -192,11 +204,8 @@ impl fmt::Display for OperationName {
     }
 }
 
-/// Operations that the design names and this version does not have: nobody misspelt them.
-const LATER_OPERATIONS: [&str; 2] = ["backup-status", "cancel-backup"];
-
 /// The operation that a misspelt name means, where that is beyond doubt: two slips at most, never to
-/// something that destroys, and never from the name of another operation.
+/// something that destroys, or ends or allows it.
 pub fn nearest_operation(
     given: &str,
     known: impl IntoIterator<Item = &'static str>,
@@ -209,12 +218,13 @@ pub fn nearest_operation(
         matches!(
             name.operation(),
             Operation::DeleteBackup
+                | Operation::CancelBackup
                 | Operation::CleanupBackups
                 | Operation::PinBackup
                 | Operation::UnpinBackup
         )
     });
-    (slips <= MOST_SLIPS && !destroys && !LATER_OPERATIONS.contains(&given)).then_some(nearest)
+    (slips <= MOST_SLIPS && !destroys).then_some(nearest)
 }
 
 /// The known name that is closest to `given`, where one is close enough to be a slip of the hand:
@@ -257,7 +267,8 @@ mod tests {
         assert_eq!(nearest_operation("delet-backup", operations()), None);
         assert_eq!(nearest_operation("cleanup-backup", operations()), None);
         assert_eq!(nearest_operation("pin-backups", operations()), None);
-        assert_eq!(nearest_operation("backup-status", operations()), None);
+        assert_eq!(nearest_operation("cancel-backups", operations()), None);
+        assert_eq!(nearest_operation("backup-staus", operations()), Some("backup-status"));
         assert_eq!(nearest(&"x".repeat(100_000), operations()), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The parameters of each operation. The doc comments are the schema's descriptions.
 
+mod background;
 mod handlers;
 mod retention;
 
@@ -10,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use background::{BackupStatusParameters, CancelBackupParameters};
 pub use handlers::{
     HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters,
@@ -206,6 +208,10 @@ pub struct CreateBackupParameters {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(range(max = 86_400))]
     pub wait_seconds: Option<u32>,
+    /// Answer once the work is under way, with the run's id, and go on in a process of its own. Such a request waits for
+    /// no other run. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub background: Option<bool>,
     /// JSON event lines on stderr in place of messages for people. Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<bool>,
@@ -333,6 +339,10 @@ pub struct VerifyBackupParameters {
     /// brought back into a scratch database beside the live one, and compared, too. Default: `full`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub level: Option<VerifyLevel>,
+    /// Answer once the work is under way, with the run's id, and go on in a process of its own. Such a request waits for
+    /// no other run. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub background: Option<bool>,
     /// JSON event lines on stderr in place of messages for people. Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<bool>,
@@ -399,6 +409,10 @@ pub struct RestoreBackupParameters {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(range(max = 86_400))]
     pub wait_seconds: Option<u32>,
+    /// Answer once the work is under way, with the run's id, and go on in a process of its own. Such a request waits for
+    /// no other run. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub background: Option<bool>,
     /// JSON event lines on stderr in place of messages for people. Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<bool>,

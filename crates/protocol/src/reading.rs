@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::parameters::{
-    CleanupBackupsParameters, CreateBackupParameters, DeleteBackupParameters, DescribeParameters,
-    GuardParameters, HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    BackupStatusParameters, CancelBackupParameters, CleanupBackupsParameters,
+    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
+    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
@@ -228,6 +229,12 @@ fn read_command(
         }
         (_, Operation::RebuildCatalogue) => {
             read::<RebuildCatalogueParameters>(place).map(Command::RebuildCatalogue)
+        }
+        (_, Operation::BackupStatus) => {
+            read::<BackupStatusParameters>(place).map(Command::BackupStatus)
+        }
+        (_, Operation::CancelBackup) => {
+            read::<CancelBackupParameters>(place).map(Command::CancelBackup)
         }
         (Skill::BackupManager, Operation::Describe) => {
             read::<DescribeParameters>(place).map(Command::Describe)

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::parameters::{
-    CleanupBackupsParameters, CreateBackupParameters, DeleteBackupParameters, DescribeParameters,
-    GuardParameters, HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    BackupStatusParameters, CancelBackupParameters, CleanupBackupsParameters,
+    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
+    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
@@ -113,6 +114,10 @@ pub enum Command {
     Guard(GuardParameters),
     /// Build the catalogue anew.
     RebuildCatalogue(RebuildCatalogueParameters),
+    /// Tell how runs in the background are getting on.
+    BackupStatus(BackupStatusParameters),
+    /// End a run in the background.
+    CancelBackup(CancelBackupParameters),
     /// Tell what this program is.
     Describe(DescribeParameters),
     /// A handler is to make an artifact that nothing records.
@@ -145,7 +150,11 @@ impl Command {
             Self::HandlerList(parameters) => parameters.environment.as_deref(),
             Self::HandlerVerify(parameters) => parameters.environment.as_deref(),
             Self::HandlerDelete(parameters) => parameters.environment.as_deref(),
-            Self::RebuildCatalogue(_) | Self::Describe(_) | Self::HandlerDescribe(_) => None,
+            Self::RebuildCatalogue(_)
+            | Self::BackupStatus(_)
+            | Self::CancelBackup(_)
+            | Self::Describe(_)
+            | Self::HandlerDescribe(_) => None,
         }
     }
 
@@ -163,6 +172,8 @@ impl Command {
             Self::RestoreBackup(parameters) => parameters.working_directory.as_deref(),
             Self::Guard(parameters) => parameters.working_directory.as_deref(),
             Self::RebuildCatalogue(parameters) => parameters.working_directory.as_deref(),
+            Self::BackupStatus(parameters) => parameters.working_directory.as_deref(),
+            Self::CancelBackup(parameters) => parameters.working_directory.as_deref(),
             Self::Describe(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerCreate(parameters) => parameters.working_directory.as_deref(),
             Self::HandlerList(parameters) => parameters.working_directory.as_deref(),
@@ -182,17 +193,29 @@ impl Command {
             Self::RebuildCatalogue(parameters) => parameters.dry_run,
             Self::ListBackups(_)
             | Self::Describe(_)
+            | Self::BackupStatus(_)
             | Self::HandlerList(_)
             | Self::HandlerDescribe(_) => return false,
             Self::VerifyBackup(_)
             | Self::PinBackup(_)
             | Self::UnpinBackup(_)
             | Self::Guard(_)
+            | Self::CancelBackup(_)
             | Self::HandlerCreate(_)
             | Self::HandlerVerify(_)
             | Self::HandlerDelete(_) => None,
         };
         dry_run != Some(true)
+    }
+
+    /// Whether the caller wants an answer at once, and the work to go on without it.
+    pub fn wants_background(&self) -> bool {
+        match self {
+            Self::CreateBackup(parameters) => parameters.background.unwrap_or_default(),
+            Self::VerifyBackup(parameters) => parameters.background.unwrap_or_default(),
+            Self::RestoreBackup(parameters) => parameters.background.unwrap_or_default(),
+            _ => false,
+        }
     }
 
     /// Whether the caller wants JSON events on stderr in place of messages for people.

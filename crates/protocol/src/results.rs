@@ -1,5 +1,6 @@
 //! What a successful operation answers, and the facts that an error carries.
 
+mod background;
 mod restore;
 mod retention;
 
@@ -14,6 +15,10 @@ use crate::facts::ErrorFacts;
 
 use crate::{Format, VerifyLevel};
 
+pub use background::{
+    BackgroundStarted, BackupStatusResult, CancelBackupResult, OrStarted, RunList, RunPhase,
+    RunReport, RunState,
+};
 pub use restore::{
     GuardResult, MigrationsCompared, RestoreBackupResult, RestoreProof, RowsCompared,
 };

@@ -5,16 +5,17 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use crate::parameters::{
-    CleanupBackupsParameters, CreateBackupParameters, DeleteBackupParameters, DescribeParameters,
-    GuardParameters, HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
+    BackupStatusParameters, CancelBackupParameters, CleanupBackupsParameters,
+    CreateBackupParameters, DeleteBackupParameters, DescribeParameters, GuardParameters,
+    HandlerCreateParameters, HandlerDeleteParameters, HandlerDescribeParameters,
     HandlerListParameters, HandlerVerifyParameters, ListBackupsParameters, PinBackupParameters,
     RebuildCatalogueParameters, RestoreBackupParameters, VerifyBackupParameters,
 };
 use crate::results::{
-    CleanupBackupsResult, CreateBackupResultOrPlan, DeleteBackupResult, GuardResult,
-    HandlerCreateResult, HandlerDeleteResult, HandlerListResult, HandlerVerifyResult,
-    ListBackupsResult, PinBackupResult, RebuildCatalogueResult, RestoreBackupResult, ResultOrFacts,
-    VerifyBackupResult,
+    BackupStatusResult, CancelBackupResult, CleanupBackupsResult, CreateBackupResultOrPlan,
+    DeleteBackupResult, GuardResult, HandlerCreateResult, HandlerDeleteResult, HandlerListResult,
+    HandlerVerifyResult, ListBackupsResult, OrStarted, PinBackupResult, RebuildCatalogueResult,
+    RestoreBackupResult, ResultOrFacts, VerifyBackupResult,
 };
 use crate::{DescribeResult, Envelope, Event, Operation, Request, Skill};
 
@@ -37,6 +38,8 @@ pub fn request_schema(skill: Skill, operation: Operation) -> Value {
         (_, Operation::RestoreBackup) => of_request::<RestoreBackupParameters>(),
         (_, Operation::Guard) => of_request::<GuardParameters>(),
         (_, Operation::RebuildCatalogue) => of_request::<RebuildCatalogueParameters>(),
+        (_, Operation::BackupStatus) => of_request::<BackupStatusParameters>(),
+        (_, Operation::CancelBackup) => of_request::<CancelBackupParameters>(),
         (Skill::BackupManager, Operation::Describe) => of_request::<DescribeParameters>(),
         (_, Operation::CreateBackup) => of_request::<HandlerCreateParameters>(),
         (_, Operation::ListBackups) => of_request::<HandlerListParameters>(),
@@ -84,15 +87,21 @@ fn of_request<P: JsonSchema>() -> Value {
 /// The schema of the answer to an operation, however it ended.
 pub fn answer_schema(skill: Skill, operation: Operation) -> Value {
     let mut schema = match (skill, operation) {
-        (Skill::BackupManager, Operation::CreateBackup) => of_answer::<CreateBackupResultOrPlan>(),
+        (Skill::BackupManager, Operation::CreateBackup) => {
+            of_answer::<OrStarted<CreateBackupResultOrPlan>>()
+        }
         (Skill::BackupManager, Operation::ListBackups) => of_answer::<ListBackupsResult>(),
-        (Skill::BackupManager, Operation::VerifyBackup) => of_answer::<VerifyBackupResult>(),
+        (Skill::BackupManager, Operation::VerifyBackup) => {
+            of_answer::<OrStarted<VerifyBackupResult>>()
+        }
         (Skill::BackupManager, Operation::DeleteBackup) => of_answer::<DeleteBackupResult>(),
         (_, Operation::CleanupBackups) => of_answer::<CleanupBackupsResult>(),
         (_, Operation::PinBackup | Operation::UnpinBackup) => of_answer::<PinBackupResult>(),
-        (_, Operation::RestoreBackup) => of_answer::<RestoreBackupResult>(),
+        (_, Operation::RestoreBackup) => of_answer::<OrStarted<RestoreBackupResult>>(),
         (_, Operation::Guard) => of_answer::<GuardResult>(),
         (_, Operation::RebuildCatalogue) => of_answer::<RebuildCatalogueResult>(),
+        (_, Operation::BackupStatus) => of_answer::<BackupStatusResult>(),
+        (_, Operation::CancelBackup) => of_answer::<CancelBackupResult>(),
         (_, Operation::Describe) => of_answer::<DescribeResult>(),
         (_, Operation::CreateBackup) => of_answer::<HandlerCreateResult>(),
         (_, Operation::ListBackups) => of_answer::<HandlerListResult>(),

@@ -26,9 +26,23 @@ pub(crate) enum Subcommand {
     Schemas(SchemasCommand),
     /// Check that no line of the project's audit trail was changed, added or removed.
     CheckAudit,
+    /// Be a run in the background for another process of this program.
+    #[command(hide = true)]
+    Background(BackgroundCommand),
     /// Run a native tool for another process of this program, and end it when that one dies.
     #[command(hide = true)]
     Supervise(SuperviseCommand),
+}
+
+/// Which run to be; its request comes on stdin.
+#[derive(Debug, Args)]
+pub(crate) struct BackgroundCommand {
+    /// The run's id.
+    #[arg(long)]
+    pub(crate) run: String,
+    /// The run's folder.
+    #[arg(long)]
+    pub(crate) folder: PathBuf,
 }
 
 /// A tool to run, and for whom.

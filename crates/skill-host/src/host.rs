@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +13,7 @@ use backup_protocol::{Answer, IncomingRequest, Outcome, Rejected, RequestFault, 
 use chrono::Utc;
 use tokio::sync::{Notify, mpsc};
 
+use crate::background::OwnProgram;
 use crate::input::{self, Line};
 use crate::messages;
 use crate::output::Output;
@@ -20,8 +21,8 @@ use crate::progress;
 use crate::signals;
 
 /// Exit status when every request succeeded, and when at least one did not.
-const ALL_SUCCEEDED: u8 = 0;
-const SOME_FAILED: u8 = 1;
+pub(crate) const ALL_SUCCEEDED: u8 = 0;
+pub(crate) const SOME_FAILED: u8 = 1;
 
 /// Serves stdin until its end, a signal, or the end of stdout.
 pub(crate) fn serve() -> ExitCode {
@@ -45,14 +46,7 @@ async fn serve_lines() -> io::Result<u8> {
     let interrupt = Interrupt::default();
     let signalled = signals::watch(&interrupt)?;
     let current_directory = std::env::current_dir()?;
-    let variable = |name: &str| std::env::var(name).ok();
-    let host = Host {
-        surroundings: Surroundings { variable: &variable, current_directory: &current_directory },
-        prisma_local: Arc::new(PrismaLocal::new(own_program()?)),
-        workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        version: env!("CARGO_PKG_VERSION"),
-        clock: Utc::now,
-    };
+    let host = new(&current_directory)?;
     let mut lines = read_lines();
     let mut output = Output::new();
     let mut status = ALL_SUCCEEDED;
@@ -72,9 +66,25 @@ async fn serve_lines() -> io::Result<u8> {
     Ok(interrupt.raised().map_or(status, backup_core::Signal::exit_status))
 }
 
-/// This program, to be started again beside native tools. On Linux what runs, even where its file has been
+/// What the rules need from this program.
+pub(crate) fn new(current_directory: &Path) -> io::Result<Host<'_>> {
+    Ok(Host {
+        surroundings: Surroundings { variable: &variable, current_directory },
+        prisma_local: Arc::new(PrismaLocal::new(own_program()?)),
+        launcher: Arc::new(OwnProgram),
+        workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        version: env!("CARGO_PKG_VERSION"),
+        clock: Utc::now,
+    })
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// This program, to be started again for runs in the background and beside native tools. On Linux what runs, even where its file has been
 /// replaced meanwhile.
-fn own_program() -> io::Result<PathBuf> {
+pub(crate) fn own_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") {
         return Ok(PathBuf::from("/proc/self/exe"));
     }
@@ -131,7 +141,14 @@ fn new_run(request: &IncomingRequest, interrupt: &Interrupt) -> Result<Run, back
     } else {
         progress::for_people(io::stderr().is_terminal())
     };
-    Ok(Run { id, now: Utc::now(), started: Instant::now(), interrupt: interrupt.clone(), progress })
+    Ok(Run {
+        id,
+        now: Utc::now(),
+        started: Instant::now(),
+        interrupt: interrupt.clone(),
+        progress,
+        background: None,
+    })
 }
 
 /// The answer to a line that is no request; people read of it too.

@@ -1,13 +1,13 @@
 //! `backup-manager`: reads one JSON request per line on stdin and answers one JSON envelope per line on
 //! stdout. Everything a human reads goes to stderr.
 
+mod background;
 mod check_audit;
 mod command_line;
 mod host;
 mod input;
 mod messages;
 mod output;
-mod pace;
 mod progress;
 mod schemas;
 mod signals;
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         None => host::serve(),
         Some(Subcommand::Schemas(schemas)) => schemas::run(&schemas),
         Some(Subcommand::CheckAudit) => check_audit::run(),
+        Some(Subcommand::Background(command)) => background::run(&command),
         Some(Subcommand::Supervise(command)) => {
             backup_handlers::supervise(&command.into_supervision())
         }

@@ -1,10 +1,8 @@
 //! What people read on stderr: the seed's start, step and end messages, to the letter.
 
 use backup_core::size::{GIB, human, whole_available, whole_need};
-use backup_core::{Completion, Step};
+use backup_core::{Completion, Pace, Step};
 use backup_protocol::Operation;
-
-use crate::pace::Pace;
 
 /// The line under a start and before the last lines of an end.
 const RULE: &str = "───────────────────────────────────────";

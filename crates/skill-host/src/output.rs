@@ -35,7 +35,7 @@ impl Output {
 }
 
 /// The envelope as a line, and whether it is a success.
-fn line_of(answer: Answer) -> (String, bool) {
+pub(crate) fn line_of(answer: Answer) -> (String, bool) {
     let (id, operation) = (answer.id.clone(), answer.operation.clone());
     let succeeded = matches!(answer.outcome, Outcome::Success { .. });
     let whole = serde_json::to_string(&Envelope::from(answer));

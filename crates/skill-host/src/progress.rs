@@ -4,13 +4,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use backup_core::{Completion, Happening, Progress, RunId};
+use backup_core::{Completion, Happening, Pace, Pacer, Progress, RunId};
 use backup_protocol::{Event, EventKind, Operation, Status};
 use chrono::Utc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::messages;
-use crate::pace::{Pace, Pacer};
 
 /// How often bytes are worth a plain line, and an event.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);

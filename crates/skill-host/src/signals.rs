@@ -6,6 +6,12 @@ use backup_core::{Interrupt, Signal};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+/// A terminal that goes does not end the process. Must be called within the runtime.
+pub(crate) fn outlive_hangup() -> std::io::Result<()> {
+    // Registered once, a handler stays for the life of the process. What is handled here is not handled in tools.
+    signal(SignalKind::hangup()).map(drop)
+}
+
 /// Raises the interrupt at the first signal, and wakes who waits. Must be called within the runtime.
 pub(crate) fn watch(interrupt: &Interrupt) -> std::io::Result<Arc<Notify>> {
     let mut terminate = signal(SignalKind::terminate())?;

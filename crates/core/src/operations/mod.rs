@@ -1,6 +1,7 @@
 //! The operations: each decides the order of its steps, and nothing else does.
 
 mod artifact;
+mod background;
 mod cleanup;
 mod create;
 mod delete;
@@ -15,6 +16,7 @@ mod rebuild;
 mod removal;
 mod restore;
 mod session;
+mod status;
 mod store;
 mod verify;
 
@@ -62,13 +64,24 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
         environment: session.shown_environment(),
         label: session.shown_label(),
     });
+    if background::is_to_be_started(request, run) {
+        match background::start(host, line, &mut session, run).await {
+            Ok(answer) => {
+                background::report(&answer, run);
+                return answer;
+            }
+            Err(error) => return answer_of(request, &session, failed(&error, &session, run)),
+        }
+    }
+    background::begin(host, request, &mut session, run);
     let ended = dispatch(host, request, &mut session, run).await;
     let environment = session.shown_environment();
     let mut outcome = match ended {
         Ok(done) => {
             let message = session.redactor.clean(&done.message);
             run.progress.report(Happening::Completed(done.completion.unwrap_or_else(|| {
-                Completion::Other { environment: environment.clone(), message: message.clone() }
+                let environment = session.shown_environment();
+                Completion::Other { environment, message: message.clone() }
             })));
             Outcome::Success { result: done.result, message }
         }
@@ -83,10 +96,14 @@ pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run
             warn(&mut outcome, &session, &format!("No operational log was written: {error}"));
         }
     }
+    answer_of(request, &session, outcome)
+}
+
+fn answer_of(request: &IncomingRequest, session: &Session, outcome: Outcome) -> Answer {
     Answer {
         id: request.id.clone(),
         operation: Some(request.operation.spelling().to_owned()),
-        environment,
+        environment: session.shown_environment(),
         outcome,
     }
 }
@@ -133,7 +150,7 @@ fn ending(outcome: &Outcome) -> audit::Outcome {
 }
 
 fn failed(error: &Error, session: &Session, run: &Run) -> Outcome {
-    let failure = recovery::failure(error, &session.failure_context(), &session.redactor);
+    let failure = recovery::failure(error, &session.failure_context(error), &session.redactor);
     let (error, remains) = error.parts();
     let cancelled = matches!(error, Error::Interrupted);
     run.progress.report(Happening::Failed {
@@ -186,6 +203,14 @@ pub fn fault(
     Answer { id, operation, environment: None, outcome: Outcome::Error(Box::new(failure)) }
 }
 
+/// The answer to a request for which nothing could be begun.
+pub fn unable(request: &IncomingRequest, line: &str, error: &Error) -> Answer {
+    let session = Session::new(request, line);
+    let context = session.failure_context(error);
+    let failure = recovery::failure(error, &context, &session.redactor);
+    answer_of(request, &session, Outcome::Error(Box::new(failure)))
+}
+
 async fn dispatch(
     host: &Host<'_>,
     request: &IncomingRequest,
@@ -215,6 +240,8 @@ async fn dispatch(
         Command::RebuildCatalogue(parameters) => {
             rebuild::rebuild(host, parameters, session, run).await
         }
+        Command::BackupStatus(parameters) => status::status(host, parameters, session),
+        Command::CancelBackup(parameters) => status::cancel(host, parameters, session, run).await,
         Command::Describe(parameters) => describe::describe(host, parameters),
         Command::HandlerCreate(parameters) => direct::create(host, parameters, session, run).await,
         Command::HandlerList(parameters) => direct::list(host, parameters, session),

@@ -12,9 +12,10 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::operational_log::{self, LogSubject};
 use crate::project::{Project, ResolvedDatabase};
-use crate::recovery::FailureContext;
+use crate::recovery::{self, FailureContext};
 use crate::redaction::Redactor;
-use crate::run::Run;
+use crate::run::{Run, RunId};
+use crate::runs::Runs;
 
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 200;
@@ -41,6 +42,7 @@ pub(super) struct Session {
     operation: &'static str,
     /// The trail of the project, once that is known.
     audit: Option<AuditTrail>,
+    runs: Option<Runs>,
 }
 
 impl Session {
@@ -61,6 +63,7 @@ impl Session {
             request_id: request.id.as_ref().and_then(|id| serde_json::from_str(id.as_json()).ok()),
             operation: request.operation.operation().name(),
             audit: None,
+            runs: None,
         }
     }
 
@@ -80,8 +83,26 @@ impl Session {
         self.environment = Some(environment.to_owned());
     }
 
-    pub(super) fn failure_context(&self) -> FailureContext<'_> {
+    /// The project's folder as the request names it.
+    pub(super) fn working_directory(&self) -> Option<&str> {
+        self.working_directory.as_deref()
+    }
+
+    /// The request as it may be kept: without secrets, and without what is used up when it is sent.
+    pub(super) fn request_to_keep(&self) -> Option<Value> {
+        let mut request: Value =
+            serde_json::from_str(self.line.trim_start_matches('\u{feff}')).ok()?;
+        if let Some(parameters) = request.get_mut("parameters").and_then(Value::as_object_mut)
+            && parameters.get("confirm").is_some_and(Value::is_string)
+        {
+            parameters.shift_remove("confirm");
+        }
+        Some(recovery::cleaned(request, &self.redactor))
+    }
+
+    pub(super) fn failure_context(&self, error: &Error) -> FailureContext<'_> {
         FailureContext {
+            holder_is_in_background: self.holder_is_in_background(error),
             environment: self.environment.as_deref(),
             root: self.root.as_deref(),
             variable: self.variable.as_deref(),
@@ -90,11 +111,20 @@ impl Session {
         }
     }
 
+    fn holder_is_in_background(&self, error: &Error) -> bool {
+        let (Error::BackupInProgress { run_id: Some(run_id) }, _) = error.parts() else {
+            return false;
+        };
+        let folder = self.runs.as_ref().zip(RunId::parse(run_id));
+        folder.is_some_and(|(runs, run_id)| runs.folder(&run_id).record().is_some())
+    }
+
     /// Opens the project that the request is about.
     pub(super) fn open_project(&mut self, host: &Host<'_>) -> Result<Project, Error> {
         let project = Project::open(&host.surroundings, self.working_directory.as_deref())?;
         self.root = Some(project.root.clone());
         self.audit = Some(AuditTrail::of(&project, &host.surroundings, &self.redactor));
+        self.runs = Some(Runs::beside(&project.state_folder()));
         if let Ok(location) = project.location() {
             self.location = Some(project.shown(location.root()));
         }

@@ -40,6 +40,8 @@ pub(super) async fn verify(
     session.set_environment(found.folder.environment.as_str());
     run.step(Step::VerifyingIntegrity);
     check_reachable(&store, &found)?;
+    run.concerns(id.as_str(), found.folder.environment.as_str());
+    run.under_way()?;
     let level = parameters.level.unwrap_or_default();
     let graded = examine_and_grade(host, &project, &found, level, run).await?;
     let now;

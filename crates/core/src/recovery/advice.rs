@@ -160,14 +160,12 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             ],
             Some(context.request_for("list-backups")),
         ),
-        Error::BackupInProgress { .. } => (
+        Error::RunNotFound { .. } => (
             vec![
-                format!(
-                    "Another run is backing up the database of {environment}: send the same request again later"
-                ),
-                "Or send a larger wait_seconds".to_owned(),
+                "Send one of the runs that backup-status lists as parameters.run_id".to_owned(),
+                "The list-backups operation shows what earlier runs have made".to_owned(),
             ],
-            context.request.clone(),
+            Some(context.request_for("backup-status")),
         ),
         Error::ClockSuspect { .. } => say([
             "Set this machine's clock and see that it is kept right: timedatectl".to_owned(),
@@ -188,6 +186,7 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
                 .to_owned()],
             context.request.clone(),
         ),
+        Error::BackupInProgress { run_id } => in_progress_advice(run_id.as_deref(), context),
         Error::ConfirmationRequired(request) => confirmation_advice(request, context),
         Error::ConfirmationInvalid { .. } => {
             let next = context.request.clone().map(without_confirmation);
@@ -231,6 +230,35 @@ fn without_confirmation(mut request: Value) -> Value {
         parameters.shift_remove("confirm");
     }
     request
+}
+
+/// A run in the background can be asked how it is getting on; for another one can only be waited.
+fn in_progress_advice(run_id: Option<&str>, context: &FailureContext<'_>) -> Advice {
+    let environment = context.environment();
+    let waits = context.request.as_ref().is_none_or(|request| {
+        request.pointer("/parameters/background").and_then(Value::as_bool) != Some(true)
+    });
+    let again = if waits {
+        "Or send a larger wait_seconds"
+    } else {
+        "Or send it without background, with a larger wait_seconds"
+    };
+    let mut suggestions = vec![
+        format!(
+            "Another run is backing up the database of {environment}: send the same request again later"
+        ),
+        again.to_owned(),
+    ];
+    let Some(run_id) = run_id.filter(|_| context.holder_is_in_background) else {
+        return (suggestions, context.request.clone());
+    };
+    let how = format!("It is run {run_id}: send recovery.next_request to see how far it is");
+    suggestions.insert(0, how);
+    let mut next = context.request_for("backup-status");
+    if let Some(request) = next.as_object_mut() {
+        request.insert("parameters".to_owned(), json!({"run_id": run_id}));
+    }
+    (suggestions, Some(next))
 }
 
 /// The seed's advice on a missing tool, for each kind of client.

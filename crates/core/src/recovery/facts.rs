@@ -73,6 +73,7 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
             ..none
         },
         Error::EnvironmentNotFound { known, .. }
+        | Error::RunNotFound { known, .. }
         | Error::Request(RequestFault::UnknownParameter { known, .. }) => {
             ErrorFacts { known: Some(known.iter().take(MOST_KNOWN).cloned().collect()), ..none }
         }

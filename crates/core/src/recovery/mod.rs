@@ -36,6 +36,8 @@ pub struct FailureContext<'a> {
     pub location: Option<String>,
     /// The request as it was sent, where it was an object.
     pub request: Option<Value>,
+    /// Whether the run that is in the way is one of this project's in the background.
+    pub holder_is_in_background: bool,
 }
 
 impl FailureContext<'_> {
@@ -101,7 +103,8 @@ pub fn failure(error: &Error, context: &FailureContext<'_>, redactor: &Redactor)
     }
 }
 
-fn cleaned(value: Value, redactor: &Redactor) -> Value {
+/// The same value without secrets.
+pub fn cleaned(value: Value, redactor: &Redactor) -> Value {
     match value {
         Value::String(text) => Value::String(redactor.clean(&text)),
         Value::Array(values) => {
@@ -138,6 +141,7 @@ pub fn code(error: &Error) -> ErrorCode {
         },
         Error::UnknownOperation { .. } => ErrorCode::UnknownOperation,
         Error::InvalidParameter { .. }
+        | Error::RunNotFound { .. }
         | Error::FormatUnavailable { .. }
         | Error::FormatUnsuitable { .. } => ErrorCode::InvalidRequest,
         Error::ConfigNotFound { .. } => ErrorCode::ConfigNotFound,

@@ -14,7 +14,9 @@ use chrono::{DateTime, Utc};
 use crate::error::Error;
 use crate::run::RunId;
 
-pub use durable::{create_folder, create_new, replace_file, sync_folder, write_new_file};
+pub use durable::{
+    create_folder, create_new, create_new_folder, replace_file, sync_folder, write_new_file,
+};
 pub use host::host_name;
 pub(crate) use location::resolved;
 pub use location::{EnvironmentFolder, FolderEntry, Location};

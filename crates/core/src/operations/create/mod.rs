@@ -5,7 +5,7 @@ mod order;
 mod publish;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use backup_protocol::{
     Confirmation, ConfirmationPlan, CreateBackupParameters, CreateBackupPlan, CreateBackupResult,
@@ -67,8 +67,7 @@ pub(super) async fn create_under(
     if parameters.dry_run.unwrap_or_default() {
         return plan(host, &store, &order, parameters, run).await;
     }
-    let patience =
-        Duration::from_secs(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS).into());
+    let patience = run.patience(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS));
     let key = KeyGuard::take(&store, &order, patience, run).await?;
     if let Some(made) = key.as_ref().and_then(|key| key.made_before.as_ref()) {
         return replay(&store, &order.folder, made);
@@ -81,7 +80,8 @@ pub(super) async fn create_under(
     };
     let handler = host.handler_for(&order.target);
     let mut database = handler.connect(&order.target, &order.settings, run).await?;
-    database.reserve(patience.saturating_sub(waiting.elapsed()), run).await?;
+    let left = patience.saturating_sub(waiting.elapsed());
+    database.reserve(run.patience_at_server(left), run).await?;
     let claimed = claim(host, &store, &order, run).await;
     let mut claim = match claimed {
         Err(Error::SpaceDuring { .. }) => {
@@ -90,6 +90,7 @@ pub(super) async fn create_under(
         other => other?,
     };
     run.step(Step::BackupIdGenerated(claim.id.to_string()));
+    run.concerns(claim.id.as_str(), order.folder.environment.as_str());
     let making = MakingBackup { host, store: &store, order: &order, parameters, session };
     let made = make(making, &mut *database, &mut claim, run).await;
     drop(database);
@@ -178,6 +179,7 @@ async fn make(
     if needs_confirmation(order, parameters, &facts) {
         return Err(ask(order, &facts, need));
     }
+    run.under_way()?;
     let making = Making {
         handler: &*handler,
         database,

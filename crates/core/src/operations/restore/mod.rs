@@ -24,7 +24,7 @@ use crate::audit::Intent;
 use crate::confirmation::{Bound, Confirmations};
 use crate::database::DatabaseTarget;
 use crate::error::{ConfirmationRequest, Error};
-use crate::handler::{Database, LiveDatabase, LiveState, ScratchOrder};
+use crate::handler::{Database, LiveDatabase, LiveState, ScratchOrder, ToolSettings};
 use crate::host::Host;
 use crate::locks::{self, DatabaseLock};
 use crate::progress::Step;
@@ -75,10 +75,14 @@ pub(super) async fn restore(
     let source = selected.folder.environment.as_str();
     let (found, _held) = find::hold(&store, &selected.id, Some(source))?;
     let (manifest, estimated_seconds) = restorable(&found, &target)?;
-    run.step(Step::VerifyingIntegrity);
-    verify::examine_again(host, &store, &found, run).await?;
-    let patience =
-        Duration::from_secs(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS).into());
+    run.concerns(found.id.as_str(), environment.name.as_str());
+    let dry_run = parameters.dry_run.unwrap_or_default();
+    // Reading the artifact may take as long as the rest: who waits for an answer gets it before.
+    if dry_run || !run.is_in_background() {
+        run.step(Step::VerifyingIntegrity);
+        verify::examine_again(host, &store, &found, run).await?;
+    }
+    let patience = run.patience(parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS));
     let name = environment.name.as_str();
     let settings = project.configuration.tool_settings(Some(name), &project.root, host.workers);
     let lock = locks::database_lock(&target.machine_identity(), patience, run).await?;
@@ -99,14 +103,10 @@ pub(super) async fn restore(
         live,
         differences,
     };
-    if parameters.dry_run.unwrap_or_default() {
-        let needs_confirmation = restore.needs_confirmation();
-        let planned =
-            RestoreBackupResult { dry_run: true, needs_confirmation, ..restore.told(run) };
-        let message = format!("Restore planned for {}; nothing was changed", environment.name);
-        return Done::new(&planned, message);
+    if dry_run {
+        return restore.planned(run);
     }
-    restore.confirm(host, run)?;
+    restore.commence(host, &settings, run).await?;
     restore.perform(host, &mut *database, &lock, session, run).await
 }
 
@@ -142,6 +142,43 @@ impl Restore<'_> {
     fn needs_confirmation(&self) -> bool {
         let configuration = &self.store.project.configuration;
         configuration.is_protected(&self.folder.environment) || readable(&self.live).is_none()
+    }
+
+    fn planned(&self, run: &Run) -> Result<Done, Error> {
+        let needs_confirmation = self.needs_confirmation();
+        let planned = RestoreBackupResult { dry_run: true, needs_confirmation, ..self.told(run) };
+        let environment = &self.folder.environment;
+        Done::new(&planned, format!("Restore planned for {environment}; nothing was changed"))
+    }
+
+    /// The last that may be refused at once; who waits for an answer gets it then.
+    async fn commence(
+        &self,
+        host: &Host<'_>,
+        settings: &ToolSettings,
+        run: &Run,
+    ) -> Result<(), Error> {
+        if !run.is_in_background() {
+            return self.confirm(host, run);
+        }
+        self.check_unreserved(host, settings, run).await?;
+        self.confirm(host, run)?;
+        run.under_way()?;
+        run.step(Step::VerifyingIntegrity);
+        verify::examine_again(host, self.store, &self.found, run).await
+    }
+
+    /// The server's lock is taken later, together with the safety backup; who waits for an answer is told now where
+    /// another run holds it.
+    async fn check_unreserved(
+        &self,
+        host: &Host<'_>,
+        settings: &ToolSettings,
+        run: &Run,
+    ) -> Result<(), Error> {
+        let handler = host.handler_for(&self.target);
+        let mut database = handler.connect(&self.target, settings, run).await?;
+        database.reserve(run.patience_at_server(Duration::ZERO), run).await
     }
 
     /// Goes on where no yes is needed or the right one was sent, which it uses up.
@@ -219,7 +256,7 @@ impl Restore<'_> {
         }
         // Only now: the safety backup took the server's lock for itself.
         let patience = self.parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS);
-        database.reserve(Duration::from_secs(patience.into()), run).await?;
+        database.reserve(run.patience(patience), run).await?;
         let file = proof::scratch_file(&self.found.artifact, &self.manifest, run)?;
         let form = self.found.form().ok_or_else(|| Error::internal("a recorded form"))?.form;
         let table = self.store.project.configuration.migrations_table();

@@ -7,28 +7,28 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Remembers when bytes began to pass.
 #[derive(Debug, Default)]
-pub(crate) struct Pacer {
+pub struct Pacer {
     begun: Option<Instant>,
 }
 
 /// Bytes on their way, and what that lets expect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// Bytes so far.
-    pub(crate) done: u64,
+    pub done: u64,
     /// Bytes in all, estimated.
-    pub(crate) expected: Option<u64>,
+    pub expected: Option<u64>,
     /// Bytes a second so far.
-    pub(crate) bytes_per_second: Option<u64>,
+    pub bytes_per_second: Option<u64>,
     /// How long the rest takes at that rate.
-    pub(crate) left: Option<Duration>,
+    pub left: Option<Duration>,
     /// Tables of which all rows have passed.
-    pub(crate) tables_done: Option<u64>,
+    pub tables_done: Option<u64>,
 }
 
 impl Pacer {
     /// The pace now that so many bytes have passed.
-    pub(crate) fn pace(
+    pub fn pace(
         &mut self,
         done: u64,
         expected: Option<u64>,
@@ -51,7 +51,7 @@ fn pace(done: u64, expected: Option<u64>, tables_done: Option<u64>, passed: Dura
 impl Pace {
     /// The share that is done, from 0 to 1, to three digits.
     #[expect(clippy::cast_precision_loss, reason = "three digits are kept")]
-    pub(crate) fn share(&self) -> Option<f64> {
+    pub fn share(&self) -> Option<f64> {
         let expected = self.expected.filter(|expected| *expected > 0)?;
         Some(((self.done as f64 / expected as f64).min(1.0) * 1_000.0).round() / 1_000.0)
     }
