@@ -97,6 +97,8 @@ pub struct ToolSettings {
     pub global_read_lock: bool,
     /// How long rows may be counted in the database where the dump does not pass through this program.
     pub row_counting: Duration,
+    /// Where is written down what must outlive a run that dies: the folder of the catalogue.
+    pub state_folder: PathBuf,
 }
 
 /// Where a dump goes: a file or folder that the rules created, own and have locked.
@@ -225,6 +227,15 @@ pub struct ScratchRestored {
     pub warnings: Vec<String>,
 }
 
+/// What putting a backup in the place of what a database held came to.
+#[derive(Clone, Debug, Default)]
+pub struct Replaced {
+    /// Where the old content is, where the engine leaves it: a database's name, or a file's path.
+    pub aside: Option<String>,
+    /// What the caller should know.
+    pub warnings: Vec<String>,
+}
+
 /// What a database holds at one instant.
 #[derive(Clone, Debug, Default)]
 pub struct LiveState {
@@ -307,6 +318,15 @@ pub trait Database: Send {
     /// [`Error::BackupInProgress`] where another run holds it still after `patience`.
     async fn reserve(&mut self, patience: Duration, run: &Run) -> Result<(), Error>;
 
+    /// Finishes or takes back what a run that died left half done here, before anything else is done: for engines
+    /// that do not do so themselves. Says what was done.
+    ///
+    /// # Errors
+    /// It could not be finished now; the next writing operation tries again.
+    async fn settle(&mut self, _patience: Duration, _run: &Run) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
     /// Learns what the rules must know before a dump.
     ///
     /// # Errors
@@ -379,11 +399,11 @@ pub trait Database: Send {
     }
 
     /// Puts what was restored beside it in the place of what the database holds, whole or not at all, whatever ends
-    /// this program meanwhile. Says where the old content is, where the engine leaves it.
+    /// this program meanwhile.
     ///
     /// # Errors
     /// Nothing was changed.
-    async fn replace(&mut self, _run: &Run) -> Result<Option<String>, Error> {
+    async fn replace(&mut self, _run: &Run) -> Result<Replaced, Error> {
         Err(not_restorable())
     }
 }

@@ -38,8 +38,8 @@ pub use digest::of_lines as sha256_of_lines;
 pub use error::{ClientPackage, Error, VerificationFailure, is_disk_full};
 pub use handler::{
     ArtifactForm, ArtifactToExamine, Checksums, Compression, Database, DatabaseFacts, Depth,
-    Destination, DumpOrder, Dumped, Examination, Handler, LiveDatabase, LiveState, ScratchOrder,
-    ScratchRestored, ToolSettings,
+    Destination, DumpOrder, Dumped, Examination, Handler, LiveDatabase, LiveState, Replaced,
+    ScratchOrder, ScratchRestored, ToolSettings,
 };
 pub use host::Host;
 pub use interrupt::{Interrupt, Signal};
@@ -50,4 +50,4 @@ pub use project::Surroundings;
 pub use records::{Manifest, Migrations, Note};
 pub use run::{Run, RunId};
 pub use secret::Secret;
-pub use storage::available_space;
+pub use storage::{available_space, write_new_file};

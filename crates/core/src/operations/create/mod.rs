@@ -80,6 +80,7 @@ pub(super) async fn create_under(
     };
     let handler = host.handler_for(&order.target);
     let mut database = handler.connect(&order.target, &order.settings, run).await?;
+    let settled = database.settle(patience.saturating_sub(waiting.elapsed()), run).await?;
     database.reserve(patience.saturating_sub(waiting.elapsed()), run).await?;
     let claimed = claim(host, &store, &order, run).await;
     let mut claim = match claimed {
@@ -88,6 +89,7 @@ pub(super) async fn create_under(
         }
         other => other?,
     };
+    claim.warnings.extend(settled);
     run.step(Step::BackupIdGenerated(claim.id.to_string()));
     let making = MakingBackup { host, store: &store, order: &order, parameters, session };
     let made = make(making, &mut *database, &mut claim, run).await;

@@ -23,7 +23,7 @@ use super::verify;
 use crate::confirmation::{Bound, Confirmations};
 use crate::database::DatabaseTarget;
 use crate::error::{ConfirmationRequest, Error};
-use crate::handler::{Database, LiveDatabase, LiveState, ScratchOrder};
+use crate::handler::{Database, LiveDatabase, LiveState, Replaced, ScratchOrder};
 use crate::host::Host;
 use crate::locks::{self, DatabaseLock};
 use crate::progress::Step;
@@ -49,6 +49,8 @@ struct Restore<'a> {
     estimated_seconds: Option<f64>,
     live: LiveDatabase,
     differences: Differences,
+    /// What had to be finished of a restore that died.
+    settled: Vec<String>,
 }
 
 pub(super) async fn restore(
@@ -81,6 +83,9 @@ pub(super) async fn restore(
     let lock = locks::database_lock(&target.machine_identity(), patience, run).await?;
     let mut database = host.handler_for(&target).connect(&target, &settings, run).await?;
     let table = project.configuration.migrations_table();
+    let planned = parameters.dry_run.unwrap_or_default();
+    // A plan changes nothing, whatever it finds.
+    let settled = if planned { Vec::new() } else { database.settle(patience, run).await? };
     database.check_replaceable(run).await?;
     let live = database.state(table, true, run).await?;
     let differences = plan::compare(readable(&live), &manifest);
@@ -95,8 +100,9 @@ pub(super) async fn restore(
         estimated_seconds,
         live,
         differences,
+        settled,
     };
-    if parameters.dry_run.unwrap_or_default() {
+    if planned {
         let needs_confirmation = restore.needs_confirmation();
         let planned =
             RestoreBackupResult { dry_run: true, needs_confirmation, ..restore.told(run) };
@@ -233,9 +239,10 @@ impl Restore<'_> {
         run.step(Step::RestoringScratch);
         let swapped = self.swap(host, database, order, session, run).await;
         let left = database.discard_beside().await;
-        // A database's name, or a file's path.
-        let aside = swapped.map_err(|error| error.with_remains(left.clone()))?;
+        let Replaced { aside, warnings } =
+            swapped.map_err(|error| error.with_remains(left.clone()))?;
         let aside = aside.map(|place| self.store.project.shown(Path::new(&place)));
+        result.warnings.extend(warnings);
         result.warnings.extend(left);
         result
             .warnings
@@ -256,7 +263,7 @@ impl Restore<'_> {
         Done::new(&result, format!("Backup restored into {environment}: {}", self.found.id))
     }
 
-    /// Restores beside the live database, compares, and swaps. Says where what was there is kept.
+    /// Restores beside the live database, compares, and swaps.
     async fn swap(
         &self,
         host: &Host<'_>,
@@ -264,7 +271,7 @@ impl Restore<'_> {
         order: ScratchOrder,
         session: &mut Session,
         run: &Run,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Replaced, Error> {
         let restored = database.restore_beside(order, run).await?;
         verification::grade_restored(&self.found.artifact, &self.manifest, &restored)
             .map_err(|failure| Error::RestoredDiffers(Box::new(failure)))?;
@@ -314,9 +321,10 @@ impl Restore<'_> {
             duration_seconds: run.seconds(),
             warnings: match &self.live {
                 LiveDatabase::Unreadable(words) => {
-                    vec![format!("What is there cannot be read: {words}")]
+                    let words = format!("What is there cannot be read: {words}");
+                    self.settled.iter().cloned().chain([words]).collect()
                 }
-                LiveDatabase::Missing | LiveDatabase::Readable(_) => Vec::new(),
+                LiveDatabase::Missing | LiveDatabase::Readable(_) => self.settled.clone(),
             },
         }
     }

@@ -27,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveDatabase,
-    Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
+    Replaced, Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -192,7 +192,7 @@ impl Database for PostgresDatabase {
             .await
     }
 
-    async fn replace(&mut self, run: &Run) -> Result<Option<String>, Error> {
+    async fn replace(&mut self, run: &Run) -> Result<Replaced, Error> {
         let run = run.clone();
         self.0
             .work(move |Connected { reaching, reached, beside }| {
@@ -200,7 +200,7 @@ impl Database for PostgresDatabase {
                 let scratch = beside.clone().ok_or_else(lost)?;
                 let old = replace::replace(reaching, reached, &scratch, &run)?;
                 *beside = None;
-                Ok(Some(old))
+                Ok(Replaced { aside: Some(old), warnings: Vec::new() })
             })
             .await
     }
