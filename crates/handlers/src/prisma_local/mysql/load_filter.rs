@@ -1,9 +1,12 @@
-//! Makes of a dump what the client loads into a scratch database: without the events, which would fire there, and with
-//! the ends of statements where its tool put them.
+//! Makes of a dump what the client loads into a scratch database: without the events, which would fire there, without
+//! the name of the database that it was made of, and with the ends of statements where its tool put them.
 
 use std::io::{self, Write};
 
 use super::script::ScriptCheck;
+
+/// How the line begins that gives the database another collation while a stored program is made; its name follows.
+const ALTER: &[u8] = b"ALTER DATABASE ";
 
 /// How the line begins that creates an event, in a dump of `mysqldump` (whatever else it creates has another number)
 /// and in one of `mydumper`.
@@ -96,7 +99,14 @@ impl<W: Write> LoadFilter<W> {
             return Ok(());
         }
         self.line = Line::Passed;
-        self.pass(&head)
+        match without_name(&head) {
+            // Without a name it is the database that the script is loaded into.
+            Some(rest) => {
+                self.pass(ALTER)?;
+                self.pass(rest)
+            }
+            None => self.pass(&head),
+        }
     }
 
     fn pass(&mut self, part: &[u8]) -> io::Result<()> {
@@ -159,6 +169,16 @@ fn creates_event(line: &[u8]) -> bool {
     rest.starts_with(KIND)
 }
 
+/// What follows the name in a statement that gives a database another collation.
+fn without_name(line: &[u8]) -> Option<&[u8]> {
+    let name = line.strip_prefix(ALTER)?;
+    if !name.starts_with(b"`") {
+        return None;
+    }
+    let rest = after_definer(name);
+    (!rest.is_empty()).then_some(rest)
+}
+
 /// What follows a definer, whose names may hold blanks between their backticks.
 fn after_definer(text: &[u8]) -> &[u8] {
     let mut quoted = false;
@@ -200,6 +220,17 @@ mod tests {
             "/*!50106 CREATE*/ /*!50106 EVENT `e` ON SCHEDULE EVERY 1 DAY DO SELECT 1 */ ;;\n";
         let filter = LoadFilter::of_dump(Vec::new());
         assert_eq!(filtered(filter, &format!("{before}{event}"), 64), before);
+    }
+
+    #[test]
+    fn a_database_of_another_name_is_never_altered() {
+        let text = "ALTER DATABASE `sh op``s` CHARACTER SET latin1 COLLATE latin1_bin ;\n\
+                    INSERT INTO a VALUES ('\nALTER DATABASE `no` CHARACTER SET latin1;\n');\n";
+        let expected = text.replacen("`sh op``s` ", "", 1);
+        for piece in [1, 9, 4096] {
+            let filter = LoadFilter::of_dump(Vec::new());
+            assert_eq!(filtered(filter, text, piece), expected);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod inspect;
 mod load_filter;
 mod mydumper;
 mod outside;
+mod relocation;
 mod replica;
 mod reserve;
 mod scratch;

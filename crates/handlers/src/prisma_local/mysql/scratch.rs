@@ -17,6 +17,7 @@ use super::folder_script;
 use super::inspect::{self, Rows};
 use super::load_filter::LoadFilter;
 use super::outside;
+use super::relocation::Relocation;
 use super::replica;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
@@ -43,6 +44,7 @@ pub(super) fn restore(
     let prefix = prefix(&live);
     let swept = sweep(reaching, reached, &live, &prefix, &user);
     let scratch = Scratch {
+        live: live.clone(),
         name: format!("{prefix}{}", run.id),
         marker: format!("{PREFIX}{}", run.id),
         user,
@@ -65,6 +67,8 @@ pub(super) fn restore(
 /// A scratch database, and the table that marks it.
 struct Scratch {
     name: String,
+    /// Beside which database it is.
+    live: String,
     marker: String,
     /// Who makes it, as in a grant.
     user: String,
@@ -145,7 +149,7 @@ fn load_and_count(
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let begun = Instant::now();
-    load(reaching, reached, &scratch.name, order, run)?;
+    load(reaching, reached, scratch, order, run)?;
     let seconds = begun.elapsed().as_secs_f64();
     let mut session = reaching.open_in(reached, &scratch.name)?;
     let LiveState { migrations, mut row_counts } =
@@ -199,7 +203,7 @@ fn read_state(
 fn load(
     reaching: &Reaching,
     reached: &Reached,
-    name: &str,
+    scratch: &Scratch,
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<(), Error> {
@@ -219,14 +223,20 @@ fn load(
     // An index may take longer than the server lets others work.
     let limit = (reached.family == Family::MariaDb)
         .then_some("--init-command=SET SESSION max_statement_time = 0");
-    let command = command.arguments(limit).arguments(["--", name]);
+    let command = command.arguments(limit).arguments(["--", scratch.name.as_str()]);
     let loaded = if order.form.format == Format::Directory {
         let scripts = folder_script::in_order_of_loading(&order.artifact);
         let failed = |error| Error::storage("read", &order.artifact, error);
         tool.feed(&command, &scripts.map_err(failed)?, LoadFilter::of_folder)
     } else {
         let script = [(order.artifact.clone(), order.form.compression)];
-        tool.feed(&command, &script, |input| Ok(LoadFilter::of_dump(input)))
+        let sequences = reaching.open_in(reached, &scratch.live).and_then(|mut session| {
+            inspect::objects(&mut session).map_err(|end| reaching.failed(end))
+        })?;
+        tool.feed(&command, &script, |input| {
+            let relocation = Relocation::new(LoadFilter::of_dump(input), &scratch.name);
+            Ok(relocation.leaving_sequences(&scratch.live, sequences.sequences))
+        })
     };
     loaded.map_err(|error| with_plain_words(error, plain_words))
 }
@@ -293,7 +303,7 @@ fn leftovers(session: &mut Session, prefix: &str) -> Result<Vec<String>, Session
     Ok(left.into_iter().map(|[name]| name).filter(|name| is_of_a_run(name, prefix)).collect())
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
