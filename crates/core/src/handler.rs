@@ -256,13 +256,6 @@ pub enum LiveDatabase {
     Readable(LiveState),
 }
 
-fn not_restorable() -> Error {
-    Error::UnsupportedDatabase {
-        what: "this version brings no backup back into MySQL or MariaDB; use their own tools"
-            .to_owned(),
-    }
-}
-
 /// One way of making backups.
 #[async_trait]
 pub trait Handler: Send + Sync {
@@ -297,6 +290,19 @@ pub trait Handler: Send + Sync {
         settings: &ToolSettings,
         run: &Run,
     ) -> Result<Box<dyn Database>, Error>;
+
+    /// Reaches the database to restore into it: where it is not there, what can make it.
+    ///
+    /// # Errors
+    /// As those of [`connect`](Self::connect).
+    async fn connect_to_restore(
+        &self,
+        target: &DatabaseTarget,
+        settings: &ToolSettings,
+        run: &Run,
+    ) -> Result<Box<dyn Database>, Error> {
+        self.connect(target, settings, run).await
+    }
 
     /// Reads an artifact back. A flaw is a finding, not an error.
     ///
@@ -364,10 +370,8 @@ pub trait Database: Send {
     /// Refuses a database that a restore would break, and a user who may not replace it.
     ///
     /// # Errors
-    /// What stands against it; or its engine is none that this version restores into.
-    async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
-        Err(not_restorable())
-    }
+    /// What stands against it.
+    async fn check_replaceable(&mut self, run: &Run) -> Result<(), Error>;
 
     /// What is there now. Its rows are counted, and what else there is to read is looked at, only for the plan of a
     /// restore.
@@ -387,11 +391,9 @@ pub trait Database: Send {
     /// It does not load; what is left of it goes with [`discard_beside`](Self::discard_beside).
     async fn restore_beside(
         &mut self,
-        _order: ScratchOrder,
-        _run: &Run,
-    ) -> Result<ScratchRestored, Error> {
-        Err(not_restorable())
-    }
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error>;
 
     /// Removes what was restored beside this database; a warning where that fails.
     async fn discard_beside(&mut self) -> Option<String> {
@@ -402,8 +404,6 @@ pub trait Database: Send {
     /// this program meanwhile.
     ///
     /// # Errors
-    /// Nothing was changed.
-    async fn replace(&mut self, _run: &Run) -> Result<Replaced, Error> {
-        Err(not_restorable())
-    }
+    /// Nothing was changed; or the error tells what remains for [`settle`](Self::settle) to finish or take back.
+    async fn replace(&mut self, run: &Run) -> Result<Replaced, Error>;
 }

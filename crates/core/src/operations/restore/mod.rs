@@ -81,7 +81,8 @@ pub(super) async fn restore(
     let name = environment.name.as_str();
     let settings = project.configuration.tool_settings(Some(name), &project.root, host.workers);
     let lock = locks::database_lock(&target.machine_identity(), patience, run).await?;
-    let mut database = host.handler_for(&target).connect(&target, &settings, run).await?;
+    let mut database =
+        host.handler_for(&target).connect_to_restore(&target, &settings, run).await?;
     let table = project.configuration.migrations_table();
     let planned = parameters.dry_run.unwrap_or_default();
     // A plan changes nothing, whatever it finds.
