@@ -264,3 +264,27 @@ fn views_that_lost_their_tables_do_not_keep_them_from_coming_back() {
     );
     assert_tidy(&server, &project);
 }
+
+#[test]
+fn a_database_of_any_name_comes_back() {
+    let server = MariadbServer::shared();
+    let long = format!("{} of {}", "long".repeat(12), std::process::id());
+    for name in ["we`ird; DROP -- \\x \"y\" 'z' ☕", "--help", "50%_off", &format!("{long:_<64}")]
+    {
+        server.create_database(name);
+        server.sql(
+            name,
+            "CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items VALUES (1); CREATE VIEW seen AS SELECT id FROM items; \
+             CREATE TRIGGER stays BEFORE INSERT ON items FOR EACH ROW SET NEW.id = NEW.id + 10",
+        );
+        let before = whole(server, name);
+        let project = project(server.url(name));
+        let id = made(&project, "sql", &json!(true));
+        server.sql(name, "INSERT INTO items VALUES (2); DROP TRIGGER stays; DROP VIEW seen");
+        let result = project.succeed(&restore(&id));
+        assert_eq!(whole(server, name), before, "{name}");
+        let replaced = result["replaced"].as_str().unwrap();
+        assert!(replaced.chars().count() <= 64, "{replaced}");
+        assert_eq!(server.value(replaced, "SELECT count(*) FROM items"), "2", "{name}");
+    }
+}
