@@ -97,6 +97,8 @@ pub struct ToolSettings {
     pub global_read_lock: bool,
     /// How long rows may be counted in the database where the dump does not pass through this program.
     pub row_counting: Duration,
+    /// Where is written down what must outlive a run that dies: the folder of the catalogue.
+    pub state_folder: PathBuf,
 }
 
 /// Where a dump goes: a file or folder that the rules created, own and have locked.
@@ -225,6 +227,15 @@ pub struct ScratchRestored {
     pub warnings: Vec<String>,
 }
 
+/// What putting a backup in the place of what a database held came to.
+#[derive(Clone, Debug, Default)]
+pub struct Replaced {
+    /// Where the old content is, where the engine leaves it: a database's name, or a file's path.
+    pub aside: Option<String>,
+    /// What the caller should know.
+    pub warnings: Vec<String>,
+}
+
 /// What a database holds at one instant.
 #[derive(Clone, Debug, Default)]
 pub struct LiveState {
@@ -252,13 +263,6 @@ pub enum LiveDatabase {
     Unreadable(String),
     /// A database.
     Readable(LiveState),
-}
-
-fn not_restorable() -> Error {
-    Error::UnsupportedDatabase {
-        what: "this version brings no backup back into MySQL or MariaDB; use their own tools"
-            .to_owned(),
-    }
 }
 
 /// One way of making backups.
@@ -296,6 +300,19 @@ pub trait Handler: Send + Sync {
         run: &Run,
     ) -> Result<Box<dyn Database>, Error>;
 
+    /// Reaches the database to restore into it: where it is not there, what can make it.
+    ///
+    /// # Errors
+    /// As those of [`connect`](Self::connect).
+    async fn connect_to_restore(
+        &self,
+        target: &DatabaseTarget,
+        settings: &ToolSettings,
+        run: &Run,
+    ) -> Result<Box<dyn Database>, Error> {
+        self.connect(target, settings, run).await
+    }
+
     /// Reads an artifact back. A flaw is a finding, not an error.
     ///
     /// # Errors
@@ -315,6 +332,15 @@ pub trait Database: Send {
     /// # Errors
     /// [`Error::BackupInProgress`] where another run holds it still after `patience`.
     async fn reserve(&mut self, patience: Duration, run: &Run) -> Result<(), Error>;
+
+    /// Finishes or takes back what a run that died left half done here, before anything else is done: for engines
+    /// that do not do so themselves. Says what was done.
+    ///
+    /// # Errors
+    /// It could not be finished now; the next writing operation tries again.
+    async fn settle(&mut self, _patience: Duration, _run: &Run) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
 
     /// Learns what the rules must know before a dump.
     ///
@@ -353,10 +379,8 @@ pub trait Database: Send {
     /// Refuses a database that a restore would break, and a user who may not replace it.
     ///
     /// # Errors
-    /// What stands against it; or its engine is none that this version restores into.
-    async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
-        Err(not_restorable())
-    }
+    /// What stands against it.
+    async fn check_replaceable(&mut self, run: &Run) -> Result<(), Error>;
 
     /// What is there now. Its rows are counted, and what else there is to read is looked at, only for the plan of a
     /// restore.
@@ -376,11 +400,9 @@ pub trait Database: Send {
     /// It does not load; what is left of it goes with [`discard_beside`](Self::discard_beside).
     async fn restore_beside(
         &mut self,
-        _order: ScratchOrder,
-        _run: &Run,
-    ) -> Result<ScratchRestored, Error> {
-        Err(not_restorable())
-    }
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error>;
 
     /// The databases whose place restores of this one took, and which are kept; none where the engine keeps none.
     ///
@@ -404,11 +426,9 @@ pub trait Database: Send {
     }
 
     /// Puts what was restored beside it in the place of what the database holds, whole or not at all, whatever ends
-    /// this program meanwhile. Says where the old content is, where the engine leaves it.
+    /// this program meanwhile.
     ///
     /// # Errors
-    /// Nothing was changed.
-    async fn replace(&mut self, _run: &Run) -> Result<Option<String>, Error> {
-        Err(not_restorable())
-    }
+    /// Nothing was changed; or the error tells what remains for [`settle`](Self::settle) to finish or take back.
+    async fn replace(&mut self, run: &Run) -> Result<Replaced, Error>;
 }

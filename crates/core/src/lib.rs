@@ -43,7 +43,7 @@ pub use digest::of_lines as sha256_of_lines;
 pub use error::{ClientPackage, Error, VerificationFailure, is_disk_full};
 pub use handler::{
     ArtifactForm, ArtifactToExamine, Checksums, Compression, Database, DatabaseFacts, Depth,
-    Destination, DumpOrder, Dumped, Examination, Handler, LiveDatabase, LiveState,
+    Destination, DumpOrder, Dumped, Examination, Handler, LiveDatabase, LiveState, Replaced,
     ReplacedDatabase, ScratchOrder, ScratchRestored, ToolSettings,
 };
 pub use host::{Host, Launch, Launcher};
@@ -57,4 +57,4 @@ pub use records::{Manifest, Migrations, Note};
 pub use run::{Run, RunId};
 pub use runs::{BackgroundRun, RunFolder};
 pub use secret::Secret;
-pub use storage::available_space;
+pub use storage::{available_space, write_new_file};

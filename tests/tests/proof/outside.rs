@@ -100,3 +100,37 @@ fn foreign_keys_into_another_database_are_refused_where_that_database_is() {
         proven(&project, &id);
     }
 }
+
+#[test]
+fn what_names_its_own_database_reaches_nothing_of_it() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    server.create_database("shop");
+    server.sql(
+        "shop",
+        "CREATE SEQUENCE numbers; CREATE TABLE items (id int PRIMARY KEY DEFAULT nextval(numbers), word varchar(10)); \
+         INSERT INTO items (word) VALUES ('a'); CREATE VIEW next AS SELECT nextval(numbers) AS number; \
+         CREATE TRIGGER shop.stamps BEFORE INSERT ON shop.items FOR EACH ROW SET NEW.word = 'b'; \
+         ALTER DATABASE COLLATE utf8mb4_bin; CREATE FUNCTION in_other() RETURNS int RETURN 1; \
+         ALTER DATABASE COLLATE utf8mb4_general_ci",
+    );
+    let project = project(server.url("shop"));
+    let id = made(&project, "sql", &json!(false));
+    let artifact = project.backups().join(format!("dev/{id}.sql"));
+    assert!(std::fs::read_to_string(artifact).unwrap().contains("ALTER DATABASE `shop`"));
+    proven(&project, &id);
+    // Also where nothing of that is there any more.
+    server.sql(
+        "shop",
+        "DROP TRIGGER stamps; DROP VIEW next; ALTER TABLE items ALTER id DROP DEFAULT; DROP SEQUENCE numbers; \
+         ALTER DATABASE COLLATE latin1_bin",
+    );
+    proven(&project, &id);
+    assert_eq!(
+        server.value(
+            "shop",
+            "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = 'shop'"
+        ),
+        "0"
+    );
+    assert_eq!(server.value("shop", "SELECT @@collation_database"), "latin1_bin");
+}

@@ -1,10 +1,11 @@
-//! Backups that are brought back into a live SQLite database: whole or not at all, after a safety backup.
+//! Backups that are brought back into a live database: whole or not at all, after a safety backup.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod asked;
 mod killed;
 mod live;
+mod mysql;
 mod postgres;
 mod refused;
 mod replaced;

@@ -1,7 +1,7 @@
 //! What restores replaced is kept until somebody removes it, by name.
 
 use backup_tests::Project;
-use backup_tests::servers::PostgresServer;
+use backup_tests::servers::{MariadbServer, PostgresServer};
 use serde_json::{Value, json};
 
 use crate::{made, restore};
@@ -64,6 +64,27 @@ fn replaced_databases_go_only_with_a_token_and_by_no_other_rule() {
     assert_eq!(there(), [stranger]);
     let none = project.succeed(&request);
     assert_eq!((&none["total_count"], names(&none)), (&json!(0), Vec::new()));
+    assert_eq!(server.value(&database, "SELECT count(*) FROM t"), "1");
+}
+
+#[test]
+fn what_mariadb_keeps_goes_the_same_way() {
+    let server = MariadbServer::shared();
+    let database = server.new_database("kept");
+    server.sql(&database, "CREATE TABLE t (i int); INSERT INTO t VALUES (1)");
+    let project = Project::with_urls(&[("dev", server.url(&database))]);
+    let backup = made(&project, "sql", &json!(false));
+    let replaced = project.succeed(&restore(&backup))["replaced"].as_str().unwrap().to_owned();
+    let request = cleanup(&json!({"environment": "dev", "replaced": true}));
+    let asked = project.fail(&request, "confirmation_required");
+    let there = || {
+        let all = "SELECT schema_name FROM information_schema.schemata";
+        server.query("", all).into_iter().flatten().flatten().any(|name| name == replaced)
+    };
+    assert!(there());
+    let done = project.succeed(&asked["recovery"]["next_request"]);
+    assert_eq!(names(&done), [replaced.as_str()]);
+    assert!(!there());
     assert_eq!(server.value(&database, "SELECT count(*) FROM t"), "1");
 }
 

@@ -2,7 +2,7 @@
 
 use backup_tests::Project;
 use backup_tests::artifacts::assert_records_are_whole;
-use backup_tests::servers::PostgresServer;
+use backup_tests::servers::{MariadbOptions, MariadbServer, PostgresServer};
 use backup_tests::small_disk::SmallDisk;
 use serde_json::json;
 
@@ -46,7 +46,15 @@ fn restores_proofs_and_backups_of_one_database_at_once_disturb_nothing() {
         "CREATE TABLE items (id integer); INSERT INTO items SELECT generate_series(1, 100)",
     );
     let postgres = Project::with_urls(&[("dev", server.url(&database))]);
-    for project in [Project::bookshop(), postgres] {
+    let mariadb = MariadbServer::start_own(&MariadbOptions::default());
+    mariadb.create_database("contended");
+    mariadb.sql(
+        "contended",
+        "CREATE TABLE items (id int); INSERT INTO items SELECT seq FROM seq_1_to_100; \
+         CREATE TRIGGER stays BEFORE INSERT ON items FOR EACH ROW SET @a = 1",
+    );
+    let mysql = Project::with_urls(&[("dev", mariadb.url("contended"))]);
+    for project in [Project::bookshop(), postgres, mysql] {
         let id = made(&project, "sql", &json!(true));
         let requests = [
             restore(&id),
@@ -76,6 +84,15 @@ fn restores_proofs_and_backups_of_one_database_at_once_disturb_nothing() {
         assert_eq!(verified["status"], "success", "{verified:#}");
     }
     assert_eq!(server.value(&database, "SELECT count(*) FROM items"), "100");
+    let items = "SELECT count(*) FROM items";
+    let triggers =
+        "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = 'contended'";
+    assert_eq!(
+        [items, triggers].map(|question| mariadb.value("contended", question)),
+        ["100", "1"]
+    );
+    let left = "SELECT count(*) FROM information_schema.schemata WHERE schema_name LIKE 'backup\\_manager\\_scratch%'";
+    assert_eq!(mariadb.value("", left), "0");
     let scratch = "SELECT count(*) FROM pg_database d JOIN pg_shdescription s ON s.objoid = d.oid WHERE s.description LIKE 'scratch database of backup-manager beside%'";
     assert_eq!(server.value("postgres", scratch), "0");
 }

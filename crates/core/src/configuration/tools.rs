@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Configuration;
 use crate::handler::ToolSettings;
+use crate::project::PLUGIN_FOLDER;
 
 const DEFAULT_STALL_SECONDS: u32 = 600;
 const DEFAULT_ROW_COUNT_SECONDS: u32 = 60;
@@ -38,6 +39,7 @@ impl Configuration {
             compression_level: nearest!(compression_level).and_then(|level| level.try_into().ok()),
             global_read_lock: nearest!(global_read_lock).unwrap_or_default(),
             row_counting: seconds(nearest!(row_count_seconds), DEFAULT_ROW_COUNT_SECONDS),
+            state_folder: root.join(PLUGIN_FOLDER).join("backups"),
         }
     }
 }

@@ -66,6 +66,7 @@ pub(super) async fn create(
     let name = Some(environment.name.as_str());
     let settings = project.configuration.tool_settings(name, &project.root, host.workers);
     let mut connected = handler.connect(&database.target, &settings, run).await?;
+    let settled = connected.settle(patience, run).await?;
     connected.reserve(patience, run).await?;
     let facts = connected.inspect(form, run).await?;
     let (folder, name) = split(&output);
@@ -118,6 +119,7 @@ pub(super) async fn create(
         warnings: database
             .warnings
             .into_iter()
+            .chain(settled)
             .chain(facts.warnings)
             .chain(dumped.warnings)
             .collect(),

@@ -2,6 +2,7 @@
 //! what was recorded.
 
 use std::path::Path;
+use std::time::Duration;
 
 use backup_protocol::RestoreProof;
 
@@ -78,6 +79,8 @@ pub(super) async fn prove(
         migrations_schema,
         file: file.as_ref().map(|file| file.path().to_path_buf()),
     };
+    let settled =
+        connected.settle(Duration::from_secs(super::DEFAULT_WAIT_SECONDS.into()), run).await?;
     let restored = connected.restore_scratch(order, run).await?;
     drop(connected);
     let counted = restored.row_counts.values().flatten();
@@ -87,7 +90,8 @@ pub(super) async fn prove(
         rows_compared: counted.sum(),
     };
     let graded = verification::grade_restored(&found.artifact, manifest, &restored);
-    let mut warnings = restored.warnings;
+    let mut warnings = settled;
+    warnings.extend(restored.warnings);
     warnings.extend(verification::migrations_warning(manifest, &restored.migrations));
     Ok(Proof { graded, told, warnings })
 }

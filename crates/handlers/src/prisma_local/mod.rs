@@ -118,6 +118,21 @@ impl Handler for PrismaLocal {
         })
     }
 
+    async fn connect_to_restore(
+        &self,
+        target: &DatabaseTarget,
+        settings: &ToolSettings,
+        run: &Run,
+    ) -> Result<Box<dyn Database>, Error> {
+        let DatabaseTarget::MySql(database) = target else {
+            return self.connect(target, settings, run).await;
+        };
+        run.interrupt.check()?;
+        let launcher = &self.launcher;
+        let reached = mysql::MySqlDatabase::connect_to_restore(database, settings, launcher, run);
+        Ok(Box::new(reached.await?))
+    }
+
     async fn examine(
         &self,
         artifact: ArtifactToExamine<'_>,

@@ -43,8 +43,11 @@ pub(super) async fn cleanup(
     let patience = Duration::from_secs(DEFAULT_WAIT_SECONDS.into());
     let _lock = locks::database_lock(&identity, patience, run).await?;
     let mut database = host.handler_for(&target).connect(&target, &settings, run).await?;
+    let dry_run = parameters.dry_run.unwrap_or_default();
+    // What a restore that died left half done may need what it replaced.
+    let settled = if dry_run { Vec::new() } else { database.settle(patience, run).await? };
     let found = database.replaced_databases(run).await?;
-    if parameters.dry_run.unwrap_or_default() {
+    if dry_run {
         let message =
             format!("{} replaced databases of {name} are kept; nothing was removed", found.len());
         let planned = CleanupBackupsResult {
@@ -55,7 +58,8 @@ pub(super) async fn cleanup(
         return Done::new(&planned, message);
     }
     if found.is_empty() {
-        return Done::new(&result(&found), format!("No replaced database of {name} is kept"));
+        let none = CleanupBackupsResult { warnings: settled, ..result(&found) };
+        return Done::new(&none, format!("No replaced database of {name} is kept"));
     }
     confirm(host, &project, parameters, &identity, &found, run)?;
     let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
@@ -63,7 +67,7 @@ pub(super) async fn cleanup(
     session.intend(host, Intent { action, plan: None }, run).await?;
     remove(&mut *database, &found, run).await?;
     let message = format!("{} replaced databases of {name} removed", found.len());
-    Done::new(&result(&found), message)
+    Done::new(&CleanupBackupsResult { warnings: settled, ..result(&found) }, message)
 }
 
 /// Goes on where the token of the question about exactly these databases was sent, which it uses up.

@@ -81,6 +81,8 @@ pub(super) async fn create_under(
     let handler = host.handler_for(&order.target);
     let mut database = handler.connect(&order.target, &order.settings, run).await?;
     let left = patience.saturating_sub(waiting.elapsed());
+    let settled = database.settle(run.patience_at_server(left), run).await?;
+    let left = patience.saturating_sub(waiting.elapsed());
     database.reserve(run.patience_at_server(left), run).await?;
     let claimed = claim(host, &store, &order, run).await;
     let mut claim = match claimed {
@@ -89,6 +91,7 @@ pub(super) async fn create_under(
         }
         other => other?,
     };
+    claim.warnings.extend(settled);
     run.step(Step::BackupIdGenerated(claim.id.to_string()));
     run.concerns(claim.id.as_str(), order.folder.environment.as_str());
     let making = MakingBackup { host, store: &store, order: &order, parameters, session };

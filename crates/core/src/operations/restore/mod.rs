@@ -24,7 +24,7 @@ use crate::audit::Intent;
 use crate::confirmation::{Bound, Confirmations};
 use crate::database::DatabaseTarget;
 use crate::error::{ConfirmationRequest, Error};
-use crate::handler::{Database, LiveDatabase, LiveState, ScratchOrder, ToolSettings};
+use crate::handler::{Database, LiveDatabase, LiveState, Replaced, ScratchOrder, ToolSettings};
 use crate::host::Host;
 use crate::locks::{self, DatabaseLock};
 use crate::progress::Step;
@@ -50,6 +50,8 @@ struct Restore<'a> {
     estimated_seconds: Option<f64>,
     live: LiveDatabase,
     differences: Differences,
+    /// What had to be finished of a restore that died.
+    settled: Vec<String>,
 }
 
 pub(super) async fn restore(
@@ -86,8 +88,12 @@ pub(super) async fn restore(
     let name = environment.name.as_str();
     let settings = project.configuration.tool_settings(Some(name), &project.root, host.workers);
     let lock = locks::database_lock(&target.machine_identity(), patience, run).await?;
-    let mut database = host.handler_for(&target).connect(&target, &settings, run).await?;
+    let mut database =
+        host.handler_for(&target).connect_to_restore(&target, &settings, run).await?;
     let table = project.configuration.migrations_table();
+    // A plan changes nothing, whatever it finds.
+    let at_server = run.patience_at_server(patience);
+    let settled = if dry_run { Vec::new() } else { database.settle(at_server, run).await? };
     database.check_replaceable(run).await?;
     let live = database.state(table, true, run).await?;
     let differences = plan::compare(readable(&live), &manifest);
@@ -102,6 +108,7 @@ pub(super) async fn restore(
         estimated_seconds,
         live,
         differences,
+        settled,
     };
     if dry_run {
         return restore.planned(run);
@@ -270,9 +277,10 @@ impl Restore<'_> {
         run.step(Step::RestoringScratch);
         let swapped = self.swap(host, database, order, session, run).await;
         let left = database.discard_beside().await;
-        // A database's name, or a file's path.
-        let aside = swapped.map_err(|error| error.with_remains(left.clone()))?;
+        let Replaced { aside, warnings } =
+            swapped.map_err(|error| error.with_remains(left.clone()))?;
         let aside = aside.map(|place| self.store.project.shown(Path::new(&place)));
+        result.warnings.extend(warnings);
         result.warnings.extend(left);
         result
             .warnings
@@ -293,7 +301,7 @@ impl Restore<'_> {
         Done::new(&result, format!("Backup restored into {environment}: {}", self.found.id))
     }
 
-    /// Restores beside the live database, compares, and swaps. Says where what was there is kept.
+    /// Restores beside the live database, compares, and swaps.
     async fn swap(
         &self,
         host: &Host<'_>,
@@ -301,7 +309,7 @@ impl Restore<'_> {
         order: ScratchOrder,
         session: &mut Session,
         run: &Run,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Replaced, Error> {
         let restored = database.restore_beside(order, run).await?;
         verification::grade_restored(&self.found.artifact, &self.manifest, &restored)
             .map_err(|failure| Error::RestoredDiffers(Box::new(failure)))?;
@@ -360,9 +368,10 @@ impl Restore<'_> {
             duration_seconds: run.seconds(),
             warnings: match &self.live {
                 LiveDatabase::Unreadable(words) => {
-                    vec![format!("What is there cannot be read: {words}")]
+                    let words = format!("What is there cannot be read: {words}");
+                    self.settled.iter().cloned().chain([words]).collect()
                 }
-                LiveDatabase::Missing | LiveDatabase::Readable(_) => Vec::new(),
+                LiveDatabase::Missing | LiveDatabase::Readable(_) => self.settled.clone(),
             },
         }
     }

@@ -229,6 +229,7 @@ fn some_of(names: &BTreeSet<String>) -> String {
 }
 
 /// What the rights of a user are held against.
+#[derive(Clone, Copy)]
 pub(super) struct Rights<'a> {
     pub family: Family,
     pub version: Version,
@@ -238,7 +239,7 @@ pub(super) struct Rights<'a> {
 
 impl Rights<'_> {
     /// What the user may do.
-    fn grants(&self, session: &mut Session) -> Result<Grants, SessionEnd> {
+    pub(super) fn grants(&self, session: &mut Session) -> Result<Grants, SessionEnd> {
         // MariaDB shows the rights of the role in use as well; MySQL must be asked for them.
         let mut shown = "SHOW GRANTS".to_owned();
         if self.family == Family::MySql && self.version.major >= 8 {

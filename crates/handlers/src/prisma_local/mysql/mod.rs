@@ -7,16 +7,25 @@
 //! | `directory` | `mydumper`'s folder | `mydumper`'s |
 
 mod connect;
+mod definitions;
 mod dump;
+mod events;
 mod examine;
+mod finish;
 mod folder_script;
 mod grants;
 mod inspect;
+mod journal;
 mod load_filter;
+mod missing;
 mod mydumper;
 mod outside;
+mod relocation;
+mod replace;
+mod replaced;
 mod replica;
 mod reserve;
+mod rights;
 mod scratch;
 mod script;
 mod session;
@@ -26,14 +35,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backup_core::{
-    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveDatabase,
-    Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
+    ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, Interrupt,
+    LiveDatabase, Replaced, ReplacedDatabase, Run, ScratchOrder, ScratchRestored, ServerDatabase,
+    ToolSettings,
 };
 use backup_protocol::Format;
 
 use super::aside::{Lent, blocking};
 use crate::process::Launcher;
 use connect::{Reached, Reaching};
+use missing::Presence;
+use scratch::Scratch;
 
 pub(super) use examine::examine;
 
@@ -60,6 +72,9 @@ pub(super) struct MySqlDatabase(Lent<Connected>);
 struct Connected {
     reaching: Reaching,
     reached: Reached,
+    /// The scratch database that was restored beside it and is still there.
+    beside: Option<Scratch>,
+    presence: Presence,
 }
 
 impl MySqlDatabase {
@@ -70,6 +85,29 @@ impl MySqlDatabase {
         launcher: &Launcher,
         run: &Run,
     ) -> Result<Self, Error> {
+        Self::reach(database, settings, launcher, run, |reaching| {
+            Ok((reaching.reach()?, Presence::There))
+        })
+        .await
+    }
+
+    /// The same, also where the database is not there.
+    pub(super) async fn connect_to_restore(
+        database: &ServerDatabase,
+        settings: &ToolSettings,
+        launcher: &Launcher,
+        run: &Run,
+    ) -> Result<Self, Error> {
+        Self::reach(database, settings, launcher, run, missing::reach).await
+    }
+
+    async fn reach(
+        database: &ServerDatabase,
+        settings: &ToolSettings,
+        launcher: &Launcher,
+        run: &Run,
+        reach: impl FnOnce(&Reaching) -> Result<(Reached, Presence), Error> + Send + 'static,
+    ) -> Result<Self, Error> {
         let reaching = Reaching {
             database: database.clone(),
             settings: settings.clone(),
@@ -77,8 +115,8 @@ impl MySqlDatabase {
             interrupt: run.interrupt.clone(),
         };
         let connected = blocking(move || {
-            let reached = reaching.reach()?;
-            Ok(Connected { reaching, reached })
+            let (reached, presence) = reach(&reaching)?;
+            Ok(Connected { reaching, reached, beside: None, presence })
         })
         .await?;
         Ok(Self(Lent::new(connected)))
@@ -90,7 +128,7 @@ impl Database for MySqlDatabase {
     async fn reserve(&mut self, patience: Duration, run: &Run) -> Result<(), Error> {
         let interrupt = run.interrupt.clone();
         self.0
-            .work(move |Connected { reaching, reached }| {
+            .work(move |Connected { reaching, reached, .. }| {
                 let name = &reaching.database.connection.database;
                 let taken = reserve::reserve(&mut reached.session, name, patience, &interrupt)
                     .map_err(|end| reaching.failed(end))?;
@@ -99,9 +137,21 @@ impl Database for MySqlDatabase {
             .await
     }
 
+    async fn settle(&mut self, patience: Duration, run: &Run) -> Result<Vec<String>, Error> {
+        let interrupt = run.interrupt.clone();
+        self.0
+            .work(move |Connected { reaching, reached, presence, .. }| {
+                if matches!(presence, Presence::Missing) {
+                    return Ok(Vec::new());
+                }
+                finish::settle_all(reaching, reached, patience, &interrupt)
+            })
+            .await
+    }
+
     async fn inspect(&mut self, form: ArtifactForm, _run: &Run) -> Result<DatabaseFacts, Error> {
         self.0
-            .work(move |Connected { reaching, reached }| {
+            .work(move |Connected { reaching, reached, .. }| {
                 let failed = |end| reaching.failed(end);
                 let session = &mut reached.session;
                 let objects = inspect::objects(session).map_err(failed)?;
@@ -135,14 +185,14 @@ impl Database for MySqlDatabase {
     ) -> Result<Dumped, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached }| {
+            .work(move |Connected { reaching, reached, .. }| {
                 dump::dump(reaching, reached, &order, destination, &run)
             })
             .await
     }
 
     async fn check_scratch(&mut self, _run: &Run) -> Result<(), Error> {
-        self.0.work(|Connected { reaching, reached }| replica::refuse(reaching, reached)).await
+        self.0.work(|Connected { reaching, reached, .. }| replica::refuse(reaching, reached)).await
     }
 
     async fn restore_scratch(
@@ -152,7 +202,7 @@ impl Database for MySqlDatabase {
     ) -> Result<ScratchRestored, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached }| {
+            .work(move |Connected { reaching, reached, .. }| {
                 scratch::restore(reaching, reached, &order, &run)
             })
             .await
@@ -166,8 +216,69 @@ impl Database for MySqlDatabase {
     ) -> Result<LiveDatabase, Error> {
         let table = migrations_table.to_owned();
         self.0
-            .work(move |Connected { reaching, reached }| {
-                scratch::state(reaching, reached, &table, counted).map(LiveDatabase::Readable)
+            .work(move |Connected { reaching, reached, presence, .. }| {
+                if matches!(presence, Presence::Missing) {
+                    return Ok(LiveDatabase::Missing);
+                }
+                scratch::state(reaching, reached, &table, counted)
+            })
+            .await
+    }
+
+    async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
+        self.0
+            .work(|Connected { reaching, reached, presence, .. }| match presence {
+                Presence::Missing => {
+                    replica::refuse_restore(&missing::elsewhere(reaching), reached)
+                }
+                _ => replace::check(reaching, reached),
+            })
+            .await
+    }
+
+    async fn restore_beside(
+        &mut self,
+        order: ScratchOrder,
+        run: &Run,
+    ) -> Result<ScratchRestored, Error> {
+        let run = run.clone();
+        self.0
+            .work(move |Connected { reaching, reached, beside, presence }| {
+                missing::make(reaching, reached, presence)?;
+                let (made, restored) = scratch::restore_beside(reaching, reached, &order, &run)?;
+                *beside = Some(made);
+                restored
+            })
+            .await
+    }
+
+    async fn discard_beside(&mut self) -> Option<String> {
+        let discarded = self.0.work(|Connected { reaching, reached, beside, presence }| {
+            let left = beside.take().and_then(|left| scratch::discard(reaching, reached, &left));
+            let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
+            Ok(left.or(missing::take_back(reaching, reached, presence)))
+        });
+        discarded.await.unwrap_or_else(|error| Some(error.to_string()))
+    }
+
+    async fn replaced_databases(&mut self, _run: &Run) -> Result<Vec<ReplacedDatabase>, Error> {
+        self.0.work(|Connected { reaching, reached, .. }| replaced::list(reaching, reached)).await
+    }
+
+    async fn remove_replaced(&mut self, name: &str, _run: &Run) -> Result<(), Error> {
+        let name = name.to_owned();
+        self.0
+            .work(move |Connected { reaching, reached, .. }| {
+                replaced::remove(reaching, reached, &name)
+            })
+            .await
+    }
+
+    async fn replace(&mut self, run: &Run) -> Result<Replaced, Error> {
+        let run = run.clone();
+        self.0
+            .work(move |Connected { reaching, reached, beside, .. }| {
+                replace::replace(reaching, reached, beside, &run)
             })
             .await
     }

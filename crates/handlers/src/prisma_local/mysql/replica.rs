@@ -9,8 +9,25 @@ use crate::tools::{Family, Version};
 const REPLICA_SINCE_MYSQL: Version = Version { major: 8, minor: 0, patch: 22 };
 const REPLICA_SINCE_MARIADB: Version = Version { major: 10, minor: 5, patch: 1 };
 
-/// Refuses a server that only reads, or that is a replica as far as the user may know.
+/// Refuses a scratch database on a server that only reads, or that is a replica as far as the user may know.
 pub(super) fn refuse(reaching: &Reaching, reached: &mut Reached) -> Result<(), Error> {
+    refuse_with(
+        reaching,
+        reached,
+        "a scratch database there would make it differ from its source; name another server in verification.database_url_env",
+    )
+}
+
+/// Refuses a restore into such a server.
+pub(super) fn refuse_restore(reaching: &Reaching, reached: &mut Reached) -> Result<(), Error> {
+    refuse_with(
+        reaching,
+        reached,
+        "a restore there would make it differ from its source; restore into its source",
+    )
+}
+
+fn refuse_with(reaching: &Reaching, reached: &mut Reached, advice: &str) -> Result<(), Error> {
     let only_reads = reached.session.row("SELECT @@global.read_only");
     let [only_reads] = only_reads.map_err(|end| reaching.failed(end))?;
     let why = if only_reads != "0" {
@@ -20,11 +37,7 @@ pub(super) fn refuse(reaching: &Reaching, reached: &mut Reached) -> Result<(), E
     } else {
         return Ok(());
     };
-    Err(Error::UnsupportedDatabase {
-        what: format!(
-            "the server {why}: a scratch database there would make it differ from its source; name another server in verification.database_url_env"
-        ),
-    })
+    Err(Error::UnsupportedDatabase { what: format!("the server {why}: {advice}") })
 }
 
 /// In a session of its own, which ends where the user may not ask.

@@ -1,22 +1,24 @@
-//! Restoring into a scratch database of the same server, which is gone afterwards.
+//! Restoring into a scratch database of the same server, which is gone afterwards or takes the live one's place.
 //!
 //! A scratch database is known by its name, which has a digest of the database that it is beside, and by a table in it,
 //! the first that is made there. While it is used, the session that made it holds a named lock; one whose lock is free
-//! was left by a run that died. Events are withheld: they would fire there.
+//! was left by a run that died. Events are withheld, since they would fire there: their definitions lie in a table.
 
 use std::time::Instant;
 
 use backup_core::{
-    Error, Interrupt, LiveState, Migrations, Run, RunId, ScratchOrder, ScratchRestored,
-    sha256_of_lines,
+    Error, Interrupt, LiveDatabase, LiveState, Migrations, Run, RunId, ScratchOrder,
+    ScratchRestored, sha256_of_lines,
 };
 use backup_protocol::{Format, RowCounts};
 
 use super::connect::{Reached, Reaching};
+use super::definitions;
 use super::folder_script;
 use super::inspect::{self, Rows};
-use super::load_filter::LoadFilter;
+use super::load_filter::{Events, LoadFilter};
 use super::outside;
+use super::relocation::Relocation;
 use super::replica;
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::loading::LoadTool;
@@ -24,6 +26,8 @@ use crate::prisma_local::migrations::{self, MIGRATION_COLUMNS};
 use crate::prisma_local::scratch::{PREFIX, is_of_a_run, with_left, with_plain_words};
 use crate::tools::Family;
 
+/// How the name of the table begins that holds a journal; the run's id follows.
+pub(super) const JOURNAL: &str = "backup_manager_scratch_journal_";
 /// What of a digest goes into a name: names have at most 64 characters.
 const DIGEST_CHARACTERS: usize = 16;
 /// What the client says where a right is missing, by the server's numbers.
@@ -36,17 +40,26 @@ pub(super) fn restore(
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
+    let (scratch, restored) = restore_beside(reaching, reached, order, run)?;
+    let left = discard(reaching, reached, &scratch);
+    with_left(restored, left)
+}
+
+/// Restores a backup into a scratch database, counts what is in it, and leaves it, for [`discard`] or to take the live
+/// one's place. Its name comes also where it did not load.
+pub(super) fn restore_beside(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    order: &ScratchOrder,
+    run: &Run,
+) -> Result<(Scratch, Result<ScratchRestored, Error>), Error> {
     let failed = |end| reaching.failed(end);
     replica::refuse(reaching, reached)?;
     outside::refuse(reaching, reached, order, run)?;
     let [live, user] = reached.session.row("SELECT DATABASE(), CURRENT_USER()").map_err(failed)?;
     let prefix = prefix(&live);
     let swept = sweep(reaching, reached, &live, &prefix, &user);
-    let scratch = Scratch {
-        name: format!("{prefix}{}", run.id),
-        marker: format!("{PREFIX}{}", run.id),
-        user,
-    };
+    let scratch = Scratch { name: format!("{prefix}{}", run.id), run: run.id.clone(), live, user };
     // From here on the work is tidied up after, also where the run is interrupted: nothing is left on a server.
     let calm = Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     reached.session.listen_to(&calm.interrupt);
@@ -54,20 +67,46 @@ pub(super) fn restore(
     let restored = mark(reaching, reached, &scratch)
         .and_then(|()| run.interrupt.check())
         .and_then(|()| load_and_count(reaching, reached, &scratch, order, run));
-    let left = drop_scratch(&calm, reached, &live, &scratch.name, &scratch.user);
     let restored = restored.map(|restored| {
         let warnings = swept.into_iter().chain(restored.warnings).collect();
         ScratchRestored { warnings, ..restored }
     });
-    with_left(restored, left)
+    Ok((scratch, restored))
 }
 
-/// A scratch database, and the table that marks it.
-struct Scratch {
-    name: String,
-    marker: String,
+/// Drops a scratch database, also where the run was interrupted; a sentence where that fails.
+pub(super) fn discard(reaching: &Reaching, reached: &Reached, scratch: &Scratch) -> Option<String> {
+    let calm = Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
+    drop_scratch(&calm, reached, &scratch.live, &scratch.name, &scratch.user)
+}
+
+/// A scratch database.
+#[derive(Clone, Debug)]
+pub(super) struct Scratch {
+    pub name: String,
+    /// The run that makes it.
+    pub run: RunId,
+    /// Beside which database it is.
+    pub live: String,
     /// Who makes it, as in a grant.
-    user: String,
+    pub user: String,
+}
+
+impl Scratch {
+    /// The table that marks it.
+    fn marker(&self) -> String {
+        format!("{PREFIX}{}", self.run)
+    }
+
+    /// The table with the events that were withheld.
+    pub(super) fn events(&self) -> String {
+        format!("{PREFIX}events_{}", self.run)
+    }
+
+    /// Whether a table is none of those that were restored.
+    pub(super) fn is_own(&self, table: &str) -> bool {
+        table.starts_with(PREFIX) && table.ends_with(self.run.as_str())
+    }
 }
 
 /// Makes it as the live one is: with its character set and its rules for comparing texts.
@@ -90,10 +129,13 @@ fn create(reaching: &Reaching, reached: &mut Reached, scratch: &Scratch) -> Resu
 }
 
 fn mark(reaching: &Reaching, reached: &mut Reached, scratch: &Scratch) -> Result<(), Error> {
-    let marker = format!("{}.{}", quoted(&scratch.name), quoted(&scratch.marker));
+    let marker = format!("{}.{}", quoted(&scratch.name), quoted(&scratch.marker()));
+    let events = format!("{}.{}", quoted(&scratch.name), quoted(&scratch.events()));
     let statement = format!(
         "CREATE TABLE {marker} (beside varchar(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin); \
-         INSERT INTO {marker} VALUES (DATABASE())"
+         INSERT INTO {marker} VALUES (DATABASE()); \
+         CREATE TABLE {events} (id int PRIMARY KEY AUTO_INCREMENT, mode text, client text, connection text, \
+         database_collation text, zone text, definition longblob) CHARACTER SET utf8mb4"
     );
     reached.session.run(&statement).map_err(|end| denied_or(reaching, &scratch.user, end))
 }
@@ -145,23 +187,35 @@ fn load_and_count(
     run: &Run,
 ) -> Result<ScratchRestored, Error> {
     let begun = Instant::now();
-    load(reaching, reached, &scratch.name, order, run)?;
+    load(reaching, reached, scratch, order, run)?;
     let seconds = begun.elapsed().as_secs_f64();
     let mut session = reaching.open_in(reached, &scratch.name)?;
     let LiveState { migrations, mut row_counts } =
         read_state(reaching, reached.family, &mut session, &order.migrations_table, true)?;
-    row_counts.remove(&scratch.marker);
+    row_counts.retain(|table, _| !scratch.is_own(table));
     Ok(ScratchRestored { row_counts, migrations, seconds, warnings: Vec::new() })
 }
 
-/// What the live database holds; its rows where they are to be counted.
+/// What the live database holds; its rows where they are to be counted. One with views that show what is not there can
+/// be dumped by no tool.
 pub(super) fn state(
     reaching: &Reaching,
     reached: &mut Reached,
     migrations_table: &str,
     counted: bool,
-) -> Result<LiveState, Error> {
-    read_state(reaching, reached.family, &mut reached.session, migrations_table, counted)
+) -> Result<LiveDatabase, Error> {
+    if counted {
+        let session = &mut reached.session;
+        let broken = definitions::names(session)
+            .and_then(|names| definitions::broken_views(session, &names.views))
+            .map_err(|end| reaching.failed(end))?;
+        if let Some(view) = broken.first() {
+            let words = format!("the view {view} shows what is not there");
+            return Ok(LiveDatabase::Unreadable(words));
+        }
+    }
+    let (family, session) = (reached.family, &mut reached.session);
+    read_state(reaching, family, session, migrations_table, counted).map(LiveDatabase::Readable)
 }
 
 fn read_state(
@@ -199,7 +253,7 @@ fn read_state(
 fn load(
     reaching: &Reaching,
     reached: &Reached,
-    name: &str,
+    scratch: &Scratch,
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<(), Error> {
@@ -219,14 +273,23 @@ fn load(
     // An index may take longer than the server lets others work.
     let limit = (reached.family == Family::MariaDb)
         .then_some("--init-command=SET SESSION max_statement_time = 0");
-    let command = command.arguments(limit).arguments(["--", name]);
+    let command = command.arguments(limit).arguments(["--", scratch.name.as_str()]);
+    let sequences = reaching.open_in(reached, &scratch.live).and_then(|mut session| {
+        inspect::objects(&mut session).map_err(|end| reaching.failed(end))
+    })?;
+    let sequences = sequences.sequences;
+    let events = Events::KeptIn(quoted(&scratch.events()));
     let loaded = if order.form.format == Format::Directory {
         let scripts = folder_script::in_order_of_loading(&order.artifact);
         let failed = |error| Error::storage("read", &order.artifact, error);
-        tool.feed(&command, &scripts.map_err(failed)?, LoadFilter::of_folder)
+        tool.feed(&command, &scripts.map_err(failed)?, |input| LoadFilter::of_folder(input, events))
     } else {
         let script = [(order.artifact.clone(), order.form.compression)];
-        tool.feed(&command, &script, |input| Ok(LoadFilter::of_dump(input)))
+        tool.feed(&command, &script, |input| {
+            let filter = LoadFilter::of_dump(input, events);
+            let relocation = Relocation::new(filter, &scratch.name);
+            Ok(relocation.leaving_sequences(&scratch.live, sequences))
+        })
     };
     loaded.map_err(|error| with_plain_words(error, plain_words))
 }
@@ -251,14 +314,15 @@ fn read_migrations(session: &mut Session, table: &str) -> Result<Migrations, Ses
 }
 
 /// How the names of the scratch databases beside a database begin.
-fn prefix(live: &str) -> String {
+pub(super) fn prefix(live: &str) -> String {
     let digest = sha256_of_lines(&[live.to_owned()]);
     let digest: String = digest.chars().take(DIGEST_CHARACTERS).collect();
     format!("{PREFIX}{digest}_")
 }
 
 /// Drops the scratch databases that runs on this database left behind when they died. One without the table is ours
-/// only while it is empty: the run died before it could make it. What cannot be dropped is told.
+/// only while it is empty: the run died before it could make it. One with a journal is not done with. What cannot be
+/// dropped is told.
 fn sweep(
     reaching: &Reaching,
     reached: &Reached,
@@ -284,16 +348,17 @@ fn leftovers(session: &mut Session, prefix: &str) -> Result<Vec<String>, Session
     let left: Vec<[String; 1]> = session.query(&format!(
         "SELECT s.schema_name FROM information_schema.schemata s \
          LEFT JOIN information_schema.tables t ON t.table_schema = s.schema_name \
-         WHERE left(s.schema_name, {}) = '{prefix}' GROUP BY s.schema_name \
+         WHERE left(s.schema_name, {1}) = '{prefix}' GROUP BY s.schema_name \
          HAVING count(t.table_name) = 0 \
-         OR max(t.table_name = concat('{PREFIX}', right(s.schema_name, {}))) = 1",
+         OR max(t.table_name = concat('{PREFIX}', right(s.schema_name, {0}))) = 1 \
+         AND max(t.table_name = concat('{JOURNAL}', right(s.schema_name, {0}))) = 0",
+        RunId::LENGTH,
         prefix.len(),
-        RunId::LENGTH
     ))?;
     Ok(left.into_iter().map(|[name]| name).filter(|name| is_of_a_run(name, prefix)).collect())
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 

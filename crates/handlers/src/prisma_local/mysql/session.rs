@@ -31,6 +31,9 @@ impl Session {
         // Batch output escapes tabs, newlines and backslashes, and nothing else.
         let command = client.clone().arguments([
             "--batch",
+            // No word of a definition is a command of the client's.
+            "--binary-mode",
+            "--max-allowed-packet=1G",
             "--skip-column-names",
             "--unbuffered",
             "--default-character-set=utf8mb4",
@@ -82,6 +85,15 @@ impl Session {
     /// Whether a query answers anything.
     pub(super) fn has_rows(&mut self, sql: &str) -> Result<bool, SessionEnd> {
         Ok(!self.lines(sql)?.is_empty())
+    }
+
+    /// Runs a script that answers nothing, with the delimiters that it sets.
+    pub(super) fn run_script(&mut self, script: &[u8]) -> Result<(), SessionEnd> {
+        let asked = self.0.ask(|client, mark| {
+            client.write_all(script)?;
+            writeln!(client, "\nDELIMITER ;\nSELECT '{mark}';")
+        });
+        asked.map(|_| ())
     }
 
     fn lines(&mut self, sql: &str) -> Result<Vec<String>, SessionEnd> {

@@ -28,7 +28,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveDatabase,
-    ReplacedDatabase, Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
+    Replaced, ReplacedDatabase, Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -206,7 +206,7 @@ impl Database for PostgresDatabase {
             .await
     }
 
-    async fn replace(&mut self, run: &Run) -> Result<Option<String>, Error> {
+    async fn replace(&mut self, run: &Run) -> Result<Replaced, Error> {
         let run = run.clone();
         self.0
             .work(move |Connected { reaching, reached, beside }| {
@@ -214,7 +214,7 @@ impl Database for PostgresDatabase {
                 let scratch = beside.clone().ok_or_else(lost)?;
                 let old = replace::replace(reaching, reached, &scratch, &run)?;
                 *beside = None;
-                Ok(Some(old))
+                Ok(Replaced { aside: Some(old), warnings: Vec::new() })
             })
             .await
     }

@@ -27,8 +27,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseFacts, Depth, Destination,
-    DumpOrder, Dumped, Error, Examination, LiveDatabase, Run, ScratchOrder, ScratchRestored,
-    SqliteDatabase, ToolSettings,
+    DumpOrder, Dumped, Error, Examination, LiveDatabase, Replaced, Run, ScratchOrder,
+    ScratchRestored, SqliteDatabase, ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -151,12 +151,13 @@ impl Database for SqliteFile {
         self.restore_scratch(order, run).await
     }
 
-    async fn replace(&mut self, run: &Run) -> Result<Option<String>, Error> {
+    async fn replace(&mut self, run: &Run) -> Result<Replaced, Error> {
         let lost = || Error::internal("nothing was restored beside it");
         let scratch = self.beside.clone().ok_or_else(lost)?;
         let (live, run) = (self.database.path.clone(), run.clone());
         let aside = blocking(move || replace::replace(&live, &scratch, &run)).await?;
-        Ok(aside.map(|path| path.display().to_string()))
+        let aside = aside.map(|path| path.display().to_string());
+        Ok(Replaced { aside, warnings: Vec::new() })
     }
 }
 

@@ -1,0 +1,245 @@
+//! What a swap writes down before it changes anything, so that whoever comes next can finish it or take it back: in a
+//! file of the project, and in the scratch database for other machines.
+//!
+//! Which way it goes is told by a table that is renamed with all the others: while it is in the scratch database nothing
+//! was swapped, and once it is in the database that keeps what was replaced, everything was. Taking it back begins with
+//! giving that table a third name, so that a rename that is still under way at the server fails.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use backup_core::{DatabaseTarget, Error, RunId, write_new_file};
+use serde::{Deserialize, Serialize};
+
+use super::connect::{Reached, Reaching};
+use super::definitions::{Definitions, hexadecimal};
+use super::inspect::literal;
+use super::scratch::{JOURNAL, prefix, quoted};
+use super::session::{Session, SessionEnd};
+use crate::prisma_local::scratch::{PREFIX, is_of_a_run};
+
+/// The shape of what is written.
+const VERSION: u32 = 1;
+/// How the name of a journal's file begins.
+const FILE: &str = "restore-journal-";
+/// What of a digest goes into a file's name.
+const DIGEST_CHARACTERS: usize = 16;
+/// How much of it goes into one row, in bytes: less than any server's longest packet allows.
+const PART_BYTES: usize = 256 * 1024;
+
+/// Everything that finishing a swap or taking it back needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Journal {
+    version: u32,
+    /// The run that began it.
+    pub run: String,
+    /// The database that is restored into.
+    pub live: String,
+    /// The database that the backup was restored into.
+    pub scratch: String,
+    /// The database that keeps what was replaced.
+    pub replaced: String,
+    /// What the live database consisted of.
+    pub old: Definitions,
+    /// What it is to consist of.
+    pub new: Definitions,
+}
+
+/// What happened to the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// They were not swapped, and may still be.
+    NotSwapped,
+    /// They were not swapped, and cannot be any more.
+    TakenBack,
+    /// They were swapped.
+    Swapped,
+    /// All was done that there was to do.
+    Finished,
+}
+
+impl Journal {
+    pub(super) fn new(
+        run: &RunId,
+        live: String,
+        scratch: String,
+        replaced: String,
+        old: Definitions,
+        new: Definitions,
+    ) -> Self {
+        Self { version: VERSION, run: run.to_string(), live, scratch, replaced, old, new }
+    }
+
+    /// The table that is renamed with the others.
+    pub(super) fn swap_table(&self) -> String {
+        format!("{PREFIX}swap_{}", self.run)
+    }
+
+    /// What that is called once it is taken back.
+    pub(super) fn undone_table(&self) -> String {
+        format!("{PREFIX}undone_{}", self.run)
+    }
+
+    fn table(&self) -> String {
+        format!("{}.{}", quoted(&self.scratch), quoted(&format!("{JOURNAL}{}", self.run)))
+    }
+
+    /// Writes it down, in both places, so that it outlives this program and the server.
+    pub(super) fn write(&self, reaching: &Reaching, session: &mut Session) -> Result<(), Error> {
+        let text = serde_json::to_vec(self).map_err(Error::internal)?;
+        let path = self.path(reaching);
+        let run = RunId::random()?;
+        let folder = &reaching.settings.state_folder;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| Error::creating_in(folder, error))?;
+        let written = write_new_file(&path, &text, &run);
+        written.map_err(|error| Error::storage("write", &path, error))?;
+        self.write_rows(session, &text).map_err(|end| reaching.failed(end))
+    }
+
+    /// In one transaction: what is there is whole.
+    fn write_rows(&self, session: &mut Session, text: &[u8]) -> Result<(), SessionEnd> {
+        let swap = format!("{}.{}", quoted(&self.scratch), quoted(&self.swap_table()));
+        let table = self.table();
+        session.run(&format!("CREATE TABLE {swap} (id int) ENGINE=InnoDB"))?;
+        session.run(&format!(
+            "CREATE TABLE {table} (part int PRIMARY KEY, text longblob) ENGINE=InnoDB; START TRANSACTION"
+        ))?;
+        for (part, bytes) in text.chunks(PART_BYTES).enumerate() {
+            session
+                .run(&format!("INSERT INTO {table} VALUES ({part}, 0x{})", hexadecimal(bytes)))?;
+        }
+        session.run("COMMIT")
+    }
+
+    /// What happened to the tables.
+    pub(super) fn evidence(&self, session: &mut Session) -> Result<Evidence, SessionEnd> {
+        Ok(if has_table(session, &self.replaced, &self.swap_table())? {
+            Evidence::Swapped
+        } else if has_table(session, &self.scratch, &self.undone_table())? {
+            Evidence::TakenBack
+        } else if has_table(session, &self.scratch, &self.swap_table())? {
+            Evidence::NotSwapped
+        } else {
+            Evidence::Finished
+        })
+    }
+
+    /// Forgets it, in both places, and drops the scratch database with what is left in it.
+    pub(super) fn remove(&self, reaching: &Reaching, session: &mut Session) -> Result<(), Error> {
+        let swap = format!("{}.{}", quoted(&self.replaced), quoted(&self.swap_table()));
+        let replaced = quoted(&self.replaced);
+        let swapped = has_table(session, &self.replaced, &self.swap_table());
+        let empty = swapped.map_err(|end| reaching.failed(end))? && self.old.are_none();
+        // One after the other: without the journal a scratch database is like any other.
+        for statement in [
+            if empty {
+                format!("DROP DATABASE IF EXISTS {replaced}")
+            } else {
+                format!("DROP TABLE IF EXISTS {swap}")
+            },
+            format!("DROP TABLE IF EXISTS {}", self.table()),
+            format!("DROP DATABASE IF EXISTS {}", quoted(&self.scratch)),
+        ] {
+            session.run(&statement).map_err(|end| reaching.failed(end))?;
+        }
+        let path = self.path(reaching);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::storage("remove", &path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn path(&self, reaching: &Reaching) -> PathBuf {
+        reaching.settings.state_folder.join(format!("{}{}.json", file_prefix(reaching), self.run))
+    }
+}
+
+fn has_table(session: &mut Session, database: &str, table: &str) -> Result<bool, SessionEnd> {
+    session.has_rows(&format!(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = {} AND table_name = {}",
+        literal(database),
+        literal(table)
+    ))
+}
+
+/// How the names of the files begin that belong to the database of the URL.
+fn file_prefix(reaching: &Reaching) -> String {
+    let identity = DatabaseTarget::MySql(reaching.database.clone()).machine_identity();
+    let digest: String = identity.chars().take(DIGEST_CHARACTERS).collect();
+    format!("{FILE}{digest}-")
+}
+
+/// The journals of the swaps of a database that were begun and are not done with.
+pub(super) fn pending(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    live: &str,
+) -> Result<Vec<Journal>, Error> {
+    let mut journals = in_files(reaching)?;
+    let session = &mut reached.session;
+    for journal in at_server(session, live).map_err(|end| reaching.failed(end))? {
+        if journals.iter().all(|other| other.run != journal.run) {
+            journals.push(journal);
+        }
+    }
+    journals.retain(|journal| journal.version <= VERSION && journal.live == live);
+    Ok(journals)
+}
+
+fn in_files(reaching: &Reaching) -> Result<Vec<Journal>, Error> {
+    let folder = &reaching.settings.state_folder;
+    let failed = |error| Error::storage("read", folder, error);
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let prefix = file_prefix(reaching);
+    let mut journals = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.strip_suffix(".json").is_some_and(|name| is_of_a_run(name, &prefix)) {
+            journals.extend(read_file(&entry.path())?);
+        }
+    }
+    Ok(journals)
+}
+
+/// One that cannot be read is of no use: the server has it too, or knows nothing of it any more.
+fn read_file(path: &Path) -> Result<Option<Journal>, Error> {
+    let text = std::fs::read(path).map_err(|error| Error::storage("read", path, error))?;
+    Ok(serde_json::from_slice(&text).ok())
+}
+
+fn at_server(session: &mut Session, live: &str) -> Result<Vec<Journal>, SessionEnd> {
+    let prefix = prefix(live);
+    let databases: Vec<[String; 1]> = session.query(&format!(
+        "SELECT schema_name FROM information_schema.schemata WHERE left(schema_name, {}) = '{prefix}'",
+        prefix.len()
+    ))?;
+    let mut journals = Vec::new();
+    for [scratch] in databases.iter().filter(|[scratch]| is_of_a_run(scratch, &prefix)) {
+        let run = scratch.strip_prefix(&prefix).unwrap_or_default();
+        let table = format!("{JOURNAL}{run}");
+        if !has_table(session, scratch, &table)? {
+            continue;
+        }
+        let place = format!("{}.{}", quoted(scratch), quoted(&table));
+        let parts: Vec<[String; 1]> =
+            session.query(&format!("SELECT hex(text) FROM {place} ORDER BY part"))?;
+        let digits: String = parts.into_iter().map(|[part]| part).collect();
+        let text = super::definitions::Script::from(digits).0;
+        let journal: Option<Journal> = serde_json::from_slice(&text).ok();
+        match journal.filter(|journal| journal.scratch == *scratch) {
+            Some(journal) => journals.push(journal),
+            // It was never written: nothing was begun, and the scratch database is like any other.
+            None if text.is_empty() => session.run(&format!("DROP TABLE IF EXISTS {place}"))?,
+            None => {}
+        }
+    }
+    Ok(journals)
+}
