@@ -8,7 +8,7 @@ use backup_protocol::{RetentionAction, RetentionReason};
 use chrono::{DateTime, Utc};
 
 use super::find::Found;
-use super::store::{Store, remove_deleting_notes_among, write_note_among};
+use super::store::{self, Store, remove_deleting_notes_among, write_note_among};
 use crate::audit::{Intent, PlannedBackup};
 use crate::error::Error;
 use crate::locks::ManifestLock;
@@ -39,22 +39,28 @@ pub(super) fn intent(
 /// How many bytes a removal freed, none where the artifact was not there; or why the backup is still there.
 pub(super) type Outcome = Result<Option<u64>, Error>;
 
-/// The entries of the folders that are concerned, read once for many backups.
-struct Entries(HashMap<PathBuf, Vec<FolderEntry>>);
+/// The folders that are concerned and their entries, read once for many backups.
+struct Entries(HashMap<PathBuf, (EnvironmentFolder, Vec<FolderEntry>)>);
 
 impl Entries {
     fn read(doomed: &[Doomed<'_>]) -> Result<Self, Error> {
         let mut entries = HashMap::new();
         for folder in doomed.iter().map(|one| &one.found.folder) {
             if !entries.contains_key(&folder.path) {
-                entries.insert(folder.path.clone(), folder.entries()?);
+                entries.insert(folder.path.clone(), (folder.clone(), folder.entries()?));
             }
         }
         Ok(Self(entries))
     }
 
     fn of(&self, folder: &EnvironmentFolder) -> &[FolderEntry] {
-        self.0.get(&folder.path).map_or(&[], Vec::as_slice)
+        self.0.get(&folder.path).map_or(&[], |(_, entries)| entries.as_slice())
+    }
+
+    /// Makes durable what was created in the folders, or removed from them.
+    fn sync(&self) -> Result<(), Error> {
+        let there = self.0.values().map(|(folder, _)| folder).filter(|one| one.path.is_dir());
+        there.into_iter().try_for_each(store::sync)
     }
 }
 
@@ -77,6 +83,7 @@ pub(super) async fn remove(
         .iter()
         .map(|one| begin(store, one, before.of(&one.found.folder), now, run))
         .collect();
+    before.sync()?;
     let entries = Entries::read(doomed)?;
     mark(store, doomed, &begun, &entries, run).await;
     let outcomes: Vec<Outcome> = doomed
@@ -84,6 +91,7 @@ pub(super) async fn remove(
         .zip(begun)
         .map(|(one, begun)| begun.and_then(|_held| remove_files(one, &entries)))
         .collect();
+    entries.sync()?;
     let gone = || doomed.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
     let mut writer = store.catalogue.edit(run).await?;
     for (one, _) in gone() {

@@ -350,6 +350,7 @@ fn finish_removal(
         storage::remove(&folder.path.join(&entry.name))?;
     }
     storage::remove_backup_files(folder, id, None, &report.entries)?;
+    sync(folder)?;
     report.manifests.remove(id);
     report.entries.retain(|entry| entry.kind.backup_id() != Some(id));
     tracing::info!(backup = %id, "finished a removal that was begun");
@@ -363,10 +364,11 @@ pub(super) fn write_note(
     note: &Note,
     run: &Run,
 ) -> Result<(), Error> {
-    write_note_among(&folder.entries()?, folder, id, note, run)
+    write_note_among(&folder.entries()?, folder, id, note, run)?;
+    sync(folder)
 }
 
-/// The same, where the folder's entries are known.
+/// The same, where the folder's entries are known and the caller syncs it.
 pub(super) fn write_note_among(
     entries: &[FolderEntry],
     folder: &EnvironmentFolder,
@@ -382,13 +384,18 @@ pub(super) fn write_note_among(
     let path = folder.path.join(name);
     let text = serde_json::to_string_pretty(note).map_err(Error::internal)?;
     let failed = |error| Error::creating_in(&folder.path, error);
-    match storage::write_new_file(&path, text.as_bytes(), &run.id) {
+    match storage::write_one_of_many(&path, text.as_bytes(), &run.id) {
         // Its name says all that a removal needs, and a removal is what a full disk needs.
         Err(error) if note.kind == NoteKind::Deleting && crate::error::is_disk_full(&error) => {
-            storage::write_new_file(&path, b"", &run.id).map_err(failed)
+            storage::write_one_of_many(&path, b"", &run.id).map_err(failed)
         }
         other => other.map_err(failed),
     }
+}
+
+/// Makes durable what was created in a folder, or removed from it.
+pub(super) fn sync(folder: &EnvironmentFolder) -> Result<(), Error> {
+    storage::sync_folder(&folder.path).map_err(|error| Error::storage("sync", &folder.path, error))
 }
 
 fn remove_deleting_notes(folder: &EnvironmentFolder, id: &BackupId) -> Result<(), Error> {

@@ -58,9 +58,13 @@ pub fn remove(path: &Path) -> io::Result<()> {
 
 /// Writes a small file that must not exist yet: it is there whole or not at all.
 pub fn write_new_file(path: &Path, content: &[u8], run: &RunId) -> io::Result<()> {
-    let mut partial = stage(path, run, |out| out.write_all(content))?;
-    partial.publish(path)?;
+    write_one_of_many(path, content, run)?;
     path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// The same for one of many files in a folder, which the caller syncs once.
+pub fn write_one_of_many(path: &Path, content: &[u8], run: &RunId) -> io::Result<()> {
+    stage(path, run, |out| out.write_all(content))?.publish(path)
 }
 
 /// Replaces a file: a reader sees the old content or the new.

@@ -147,7 +147,7 @@ fn left_by_others(folder: &Path, entries: &[FolderEntry]) -> Vec<String> {
 }
 
 /// Removes the files of a backup except its `deleting` notes, which go last of all: artifact, manifest,
-/// other notes, which are found among the folder's entries. Says how many bytes the artifact had, or that it
+/// other notes, which are found among the folder's entries. The caller syncs the folder. Says how many bytes the artifact had, or that it
 /// was not there.
 ///
 /// # Errors
@@ -175,10 +175,6 @@ pub fn remove_backup_files(
         {
             remove(&folder.path.join(&entry.name))?;
         }
-    }
-    if folder.path.is_dir() {
-        durable::sync_folder(&folder.path)
-            .map_err(|error| Error::storage("sync", &folder.path, error))?;
     }
     Ok(size)
 }

@@ -34,7 +34,7 @@ use gathered::{Gathered, gather};
 use told::Cleaned;
 
 /// How many backups are removed between two looks at whether somebody wants it to stop.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 /// How many backups a question names.
 const MOST_NAMED: usize = 20;
 
