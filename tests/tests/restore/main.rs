@@ -5,6 +5,7 @@
 mod asked;
 mod killed;
 mod live;
+mod missing;
 mod mysql;
 mod postgres;
 mod refused;

@@ -124,13 +124,18 @@ impl Handler for PrismaLocal {
         settings: &ToolSettings,
         run: &Run,
     ) -> Result<Box<dyn Database>, Error> {
-        let DatabaseTarget::MySql(database) = target else {
-            return self.connect(target, settings, run).await;
-        };
         run.interrupt.check()?;
         let launcher = &self.launcher;
-        let reached = mysql::MySqlDatabase::connect_to_restore(database, settings, launcher, run);
-        Ok(Box::new(reached.await?))
+        Ok(match target {
+            DatabaseTarget::Sqlite(_) => return self.connect(target, settings, run).await,
+            DatabaseTarget::Postgres(database) => Box::new(
+                postgres::PostgresDatabase::connect_to_restore(database, settings, launcher, run)
+                    .await?,
+            ),
+            DatabaseTarget::MySql(database) => Box::new(
+                mysql::MySqlDatabase::connect_to_restore(database, settings, launcher, run).await?,
+            ),
+        })
     }
 
     async fn examine(

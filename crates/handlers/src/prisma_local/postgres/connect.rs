@@ -46,7 +46,7 @@ pub(super) struct Reached {
 /// Where a URL leads, as the client library is told.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    environment: LibpqEnvironment,
+    pub environment: LibpqEnvironment,
     service: Option<Arc<ServiceFile>>,
 }
 

@@ -12,6 +12,7 @@ mod dump;
 mod examine;
 mod globals;
 mod inspect;
+mod missing;
 mod quiet;
 mod replace;
 mod replaced;
@@ -35,6 +36,7 @@ use backup_protocol::Format;
 use super::aside::{Lent, blocking};
 use crate::process::Launcher;
 use connect::{Reached, Reaching};
+use missing::Presence;
 use scratch::Scratch;
 
 pub(super) use examine::examine;
@@ -65,6 +67,7 @@ struct Connected {
     reached: Reached,
     /// The scratch database that was restored beside it and is still there.
     beside: Option<Scratch>,
+    presence: Presence,
 }
 
 impl PostgresDatabase {
@@ -75,10 +78,33 @@ impl PostgresDatabase {
         launcher: &Launcher,
         run: &Run,
     ) -> Result<Self, Error> {
+        Self::reach(database, settings, launcher, run, |reaching| {
+            Ok((reaching.reach()?, Presence::There))
+        })
+        .await
+    }
+
+    /// The same, also where the database is not there.
+    pub(super) async fn connect_to_restore(
+        database: &ServerDatabase,
+        settings: &ToolSettings,
+        launcher: &Launcher,
+        run: &Run,
+    ) -> Result<Self, Error> {
+        Self::reach(database, settings, launcher, run, missing::reach).await
+    }
+
+    async fn reach(
+        database: &ServerDatabase,
+        settings: &ToolSettings,
+        launcher: &Launcher,
+        run: &Run,
+        reach: impl FnOnce(&Reaching) -> Result<(Reached, Presence), Error> + Send + 'static,
+    ) -> Result<Self, Error> {
         let reaching = Reaching::new(database, settings, launcher, &run.interrupt)?;
         let connected = blocking(move || {
-            let reached = reaching.reach()?;
-            Ok(Connected { reaching, reached, beside: None })
+            let (reached, presence) = reach(&reaching)?;
+            Ok(Connected { reaching, reached, beside: None, presence })
         })
         .await?;
         Ok(Self(Lent::new(connected)))
@@ -160,7 +186,8 @@ impl Database for PostgresDatabase {
     ) -> Result<ScratchRestored, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached, beside }| {
+            .work(move |Connected { reaching, reached, beside, presence }| {
+                missing::make(reaching, reached, presence)?;
                 let (made, restored) = scratch::restore_beside(reaching, reached, &order, &run)?;
                 *beside = Some(made);
                 restored
@@ -169,14 +196,20 @@ impl Database for PostgresDatabase {
     }
 
     async fn discard_beside(&mut self) -> Option<String> {
-        let discarded = self.0.work(|Connected { reaching, reached, beside }| {
-            Ok(beside.take().and_then(|left| scratch::discard(reaching, reached, &left)))
+        let discarded = self.0.work(|Connected { reaching, reached, beside, presence }| {
+            let left = beside.take().and_then(|left| scratch::discard(reaching, reached, &left));
+            Ok(left.or(missing::take_back(reaching, reached, presence)))
         });
         discarded.await.unwrap_or_else(|error| Some(error.to_string()))
     }
 
     async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
-        self.0.work(|Connected { reaching, reached, .. }| replace::check(reaching, reached)).await
+        self.0
+            .work(|Connected { reaching, reached, presence, .. }| match presence {
+                Presence::Missing => scratch::check(reaching, reached),
+                _ => replace::check(reaching, reached),
+            })
+            .await
     }
 
     async fn state(
@@ -187,7 +220,10 @@ impl Database for PostgresDatabase {
     ) -> Result<LiveDatabase, Error> {
         let table = migrations_table.to_owned();
         self.0
-            .work(move |Connected { reaching, reached, .. }| {
+            .work(move |Connected { reaching, reached, presence, .. }| {
+                if matches!(presence, Presence::Missing) {
+                    return Ok(LiveDatabase::Missing);
+                }
                 replace::state(reaching, reached, &table, counted).map(LiveDatabase::Readable)
             })
             .await
@@ -209,12 +245,13 @@ impl Database for PostgresDatabase {
     async fn replace(&mut self, run: &Run) -> Result<Replaced, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached, beside }| {
+            .work(move |Connected { reaching, reached, beside, presence }| {
                 let lost = || Error::internal("nothing was restored beside it");
                 let scratch = beside.clone().ok_or_else(lost)?;
                 let old = replace::replace(reaching, reached, &scratch, &run)?;
                 *beside = None;
-                Ok(Replaced { aside: Some(old), warnings: Vec::new() })
+                let aside = missing::remove_replaced(reaching, old, presence);
+                Ok(Replaced { aside, warnings: Vec::new() })
             })
             .await
     }

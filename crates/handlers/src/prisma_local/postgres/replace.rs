@@ -19,7 +19,7 @@ use super::snapshot::{self, MigrationsTable};
 use crate::prisma_local::scratch::replaced_suffix;
 
 /// The databases from which others are renamed: the first that is not renamed itself.
-const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
+pub(super) const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 /// How often the sessions in the way are ended.
 const ENDING: Duration = Duration::from_millis(50);
 /// How long the swap is tried: each attempt waits five seconds for sessions to go.
