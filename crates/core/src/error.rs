@@ -391,6 +391,14 @@ impl Error {
         }
     }
 
+    /// Its text, and the system's own words where those are not part of it.
+    pub fn with_reason(&self) -> String {
+        match self {
+            Self::Storage { source, .. } => format!("{self}: {source}"),
+            error => error.to_string(),
+        }
+    }
+
     /// A failure of the file system, told apart by its cause: a full disk is no mere storage failure.
     pub fn storage(action: &'static str, path: &Path, source: io::Error) -> Self {
         if is_disk_full(&source) {

@@ -63,6 +63,8 @@ pub struct DatabaseFacts {
     pub working_copy: u64,
     /// How many bytes of rows it holds, without indexes; where the engine tells.
     pub row_bytes: Option<u64>,
+    /// What the server takes for the time now, in seconds since 1970; where there is one.
+    pub server_time: Option<i64>,
     /// What the caller should know.
     pub warnings: Vec<String>,
 }

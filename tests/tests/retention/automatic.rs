@@ -102,3 +102,46 @@ fn a_loss_stops_retention_until_somebody_has_looked() {
     assert_eq!(made["retention"]["backup_ids"], json!([late]), "{made:#}");
     assert!(left(&project).contains(&ids[2]), "what was before the loss stays");
 }
+
+fn thousands(project: &Project, environment: &str) -> rusqlite::Connection {
+    let database = project.database(environment);
+    let numbers = "CREATE TABLE thing (n); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
+        FROM n WHERE i < 5000) INSERT INTO thing SELECT i FROM n";
+    database.execute_batch(numbers).unwrap();
+    database
+}
+
+#[test]
+fn what_was_before_a_loss_stays_whatever_becomes_of_what_shows_it() {
+    let project = Project::bookshop();
+    let database = thousands(&project, "dev");
+    // One from the future hides no loss.
+    let future = create(&project, "dev");
+    super::age(&project, "dev", &future, -100);
+    let ids = aged(&project, "dev", &[60, 50]);
+    database.execute_batch("DELETE FROM thing").unwrap();
+    let shows = project.create("dev")["backup_id"].clone();
+    let id = shows.as_str().unwrap();
+    assert_eq!(manifest(&project, "dev", id)["shrunk_since"], json!(ids[1]));
+    create(&project, "dev");
+    project.succeed(&json!({"operation": "delete-backup", "parameters": {"backup_id": shows}}));
+    let made = project.create("dev");
+    assert_eq!(made["retention"]["backup_ids"], json!([ids[0]]), "{made:#}");
+    let done = project.succeed(&cleanup(&json!({"environment": "dev", "older_than_days": 1})));
+    assert_eq!(super::reasons(&done, &ids[1..]), ["keep before_loss"]);
+}
+
+#[test]
+fn a_loss_in_production_is_not_accepted_without_a_yes() {
+    let project = Project::bookshop();
+    let database = thousands(&project, "production");
+    create(&project, "production");
+    database.execute_batch("DELETE FROM thing").unwrap();
+    let shows = create(&project, "production");
+    let request = cleanup(&json!({"environment": "production"}));
+    let asked = project.fail(&request, "confirmation_required");
+    assert!(asked["result"]["plan"]["consequences"].to_string().contains(&shows), "{asked:#}");
+    let done = project.succeed(&asked["recovery"]["next_request"]);
+    assert!(done["warnings"].to_string().contains(&shows), "{done:#}");
+    project.succeed(&request);
+}

@@ -142,3 +142,102 @@ fn a_kill_at_any_instant_leaves_every_backup_whole_or_gone() {
         assert!(left(&project).contains(&last));
     }
 }
+
+/// A note as a run that was killed, or somebody else, left it.
+fn note(project: &Project, environment: &str, id: &str, stamp: &str, kind: &str) {
+    let name = format!("{environment}/{id}.note.{stamp}.{kind}.00000000deadbeef.json");
+    std::fs::write(project.backups().join(name), "").unwrap();
+}
+
+#[test]
+fn a_removal_that_was_begun_is_taken_back_where_it_would_take_the_last_good_backup() {
+    let project = Project::bookshop();
+    let ids = aged(&project, "dev", &[50, 40, 0]);
+    // A cleanup was killed once it had noted what goes; then the newest backup turns out to be broken.
+    let newest = project.backups().join(format!("dev/{}.sqlite", ids[2]));
+    backup_tests::artifacts::flip_byte(&newest, 5_000);
+    let verify = json!({"operation": "verify-backup", "parameters": {"backup_id": ids[2]}});
+    project.fail(&verify, "verification_failed");
+    note(&project, "dev", &ids[0], "20250101T000000000", "deleting");
+    note(&project, "dev", &ids[1], "20250101T000000000", "deleting");
+    let made = project.create("staging");
+    assert!(made["warnings"].to_string().contains("is taken back"), "{made:#}");
+    let verified = json!({"operation": "list-backups",
+        "parameters": {"environment": "dev", "status": "verified"}});
+    let listed = project.succeed(&verified);
+    assert_eq!(listed["backups"][0]["backup_id"], json!(ids[1]), "{listed:#}");
+    project.succeed(&json!({"operation": "verify-backup", "parameters": {"backup_id": ids[1]}}));
+}
+
+#[test]
+fn the_index_decides_nothing_about_the_last_good_backup() {
+    let ways: [fn(&Project, &str); 3] = [
+        |project, newer| {
+            let path = project.backups().join(format!("dev/{newer}.sqlite"));
+            std::fs::write(path, "cut short").unwrap();
+        },
+        |project, newer| {
+            let path = project.backups().join(format!("dev/{newer}.manifest.json"));
+            std::fs::write(path, "damaged").unwrap();
+        },
+        |project, newer| {
+            let path = project.backups().join(format!("dev/{newer}.manifest.json"));
+            std::fs::remove_file(path).unwrap();
+        },
+    ];
+    for way in ways {
+        let project = Project::bookshop();
+        let (good, newer) = (create(&project, "dev"), create(&project, "dev"));
+        way(&project, &newer);
+        let delete = json!({"operation": "delete-backup", "parameters": {"backup_id": good}});
+        project.fail(&delete, "last_good_backup");
+    }
+}
+
+#[test]
+fn the_manifest_tells_whose_a_backup_is_not_the_index() {
+    let project = Project::bookshop();
+    let id = create(&project, "production");
+    create(&project, "production");
+    let path = project.backups().join("backups.json");
+    let mut catalogue = project.catalogue();
+    catalogue["backups"][0]["environment"] = json!("dev");
+    std::fs::write(&path, catalogue.to_string()).unwrap();
+    let delete = json!({"operation": "delete-backup", "parameters": {"backup_id": id}});
+    let answer = project.fail(&delete, "confirmation_required");
+    assert_eq!(answer["environment"], "production");
+}
+
+#[test]
+fn notes_from_the_end_of_time_do_not_silence_later_ones() {
+    let project = Project::bookshop();
+    let ids = aged(&project, "dev", &[50, 40]);
+    note(&project, "dev", &ids[0], "99991231T235959999", "verified");
+    let pin = json!({"operation": "pin-backup", "parameters": {"backup_id": ids[0]}});
+    assert_eq!(project.succeed(&pin)["changed"], true);
+    assert_eq!(project.succeed(&pin)["changed"], false);
+    let done = project.succeed(&cleanup(&json!({})));
+    assert_eq!(reasons(&done, &ids)[0], "keep pinned");
+}
+
+#[test]
+fn an_artifact_behind_a_link_counts() {
+    let project = Project::bookshop();
+    let ids = aged(&project, "dev", &[50, 0]);
+    let artifact = project.backups().join(format!("dev/{}.sqlite", ids[1]));
+    let elsewhere = project.path("moved.sqlite");
+    std::fs::rename(&artifact, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &artifact).unwrap();
+    let plan = project.succeed(&cleanup(&json!({"keep_last": 1, "dry_run": true})));
+    assert_eq!(reasons(&plan, &ids), ["delete not_kept", "keep last_good_backup"]);
+}
+
+#[test]
+fn what_is_configured_no_more_is_protected() {
+    let project = Project::bookshop();
+    aged(&project, "staging", &[100, 90]);
+    project.configure(|configuration| {
+        configuration["environments"].as_object_mut().unwrap().remove("staging");
+    });
+    project.fail(&cleanup(&json!({"environment": "staging"})), "confirmation_required");
+}

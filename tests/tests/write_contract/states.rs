@@ -77,7 +77,7 @@ impl Pieces {
         let text = json!({
             "note_version": "1.0", "backup_id": self.id, "kind": "deleting",
             "at": "2025-01-24T14:00:00Z", "run_id": DEAD_RUN, "host": "here",
-            "artifact": self.artifact.file_name().unwrap().to_str().unwrap(),
+            "artifact": self.artifact.file_name().unwrap().to_str().unwrap(), "last_good": true,
         });
         std::fs::write(&note, text.to_string()).unwrap();
         note

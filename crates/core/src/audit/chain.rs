@@ -62,6 +62,12 @@ pub fn check_chain(trail: &mut dyn BufRead) -> io::Result<ChainReport> {
                     report.torn.push(number);
                 }
             }
+            // What a crash leaves is no whole object.
+            None if serde_json::from_slice::<serde_json::Map<_, serde_json::Value>>(&line)
+                .is_ok() =>
+            {
+                report.flaw(format!("line {number} was added by somebody else: it has no digest"));
+            }
             None => report.torn.push(number),
         }
         previous = digest::of_bytes(&line);
@@ -133,6 +139,13 @@ mod tests {
         let removed = [lines[0].clone(), lines[2].clone()];
         assert!(check(&removed).flaws[0].starts_with("line 2 does not follow from line 1"));
         assert!(check(&lines[1..]).flaws[0].starts_with("line 1 does not follow"));
+    }
+
+    #[test]
+    fn a_line_that_somebody_else_wrote_is_no_torn_one() {
+        let mut lines = trail(&["{\"a\":1}"]);
+        lines.push("{\"forged\":true}".to_owned());
+        assert!(check(&lines).flaws[0].starts_with("line 2 was added by somebody else"));
     }
 
     #[test]

@@ -171,7 +171,8 @@ fn last_line(file: &mut File, length: u64) -> io::Result<Option<LastLine>> {
     let mut tail = Vec::new();
     let mut start = length;
     while start > 0 {
-        let size = start.min(BLOCK as u64);
+        // Ever more, so that a long line is not copied block by block.
+        let size = start.min(tail.len().max(BLOCK) as u64);
         start -= size;
         file.seek(SeekFrom::Start(start))?;
         let mut block = Vec::new();

@@ -50,13 +50,11 @@ impl Configuration {
 
     /// Whether destroying something of this environment needs a token.
     pub fn is_protected(&self, name: &EnvironmentName) -> bool {
+        // Of one that is configured no more nobody knows what it was.
+        let Some(section) = self.environments.get(name.as_str()) else { return true };
         match self.safety.as_ref().and_then(|safety| safety.protected_environments.as_ref()) {
             Some(protected) => protected.iter().any(|known| known == name.as_str()),
-            None => self
-                .environments
-                .get(name.as_str())
-                .and_then(|section| section.production)
-                .unwrap_or(name.sounds_like_production()),
+            None => section.production.unwrap_or(name.sounds_like_production()),
         }
     }
 

@@ -2,14 +2,18 @@
 
 use backup_protocol::{Confirmation, ConfirmationPlan, DeleteBackupParameters, DeleteBackupResult};
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
 
 use super::Done;
 use super::find::{self, Found};
+use super::gathered;
 use super::removal::{self, Doomed};
 use super::session::Session;
 use super::store::Store;
-use crate::catalogue::RecordView;
+use crate::backup_id::BackupId;
 use crate::confirmation::{Bound, Confirmations};
 use crate::error::{ConfirmationRequest, Error};
 use crate::host::Host;
@@ -35,7 +39,7 @@ pub(super) async fn delete(
     if parameters.dry_run.unwrap_or_default() {
         let found = before?;
         session.set_environment(found.folder.environment.as_str());
-        return planned(&store, &found, owned(&found));
+        return planned(&store, &found, owned(&found), (host.clock)());
     }
     let tidy = store.tidy(run).await?;
     if let (true, Ok(found)) = (tidy.removed.contains(&id), before) {
@@ -45,10 +49,10 @@ pub(super) async fn delete(
     }
     let found = find::find(&store, &id, environment)?;
     session.set_environment(found.folder.environment.as_str());
-    confirm(&store, &found, parameters, (host.clock)(), run)?;
+    let last_good = confirm(&store, &found, parameters, (host.clock)(), run)?;
     let action = format!("Delete backup {id} of {}", found.folder.environment);
     session.intend(host, removal::intent(action, [(id.to_string(), None)]), run).await?;
-    let doomed = [Doomed { found: &found, owned: owned(&found) }];
+    let doomed = [Doomed { found: &found, owned: owned(&found), last_good }];
     let mut removed = removal::remove(&store, &doomed, (host.clock)(), run).await?;
     let freed = removed.pop().ok_or_else(|| Error::internal("each removal has its outcome"))??;
     drop(tidy);
@@ -58,7 +62,18 @@ pub(super) async fn delete(
 /// Whether the artifact's file goes with the backup: a manifest names its own artifact, but a record without
 /// one could name any file of the project, the live database among them.
 fn owns_artifact(store: &Store<'_>, found: &Found, live_databases: &[PathBuf]) -> bool {
-    found.record.is_some() || find::is_kept_here(store, &found.artifact, live_databases)
+    if found.record.is_some() {
+        return true;
+    }
+    let path = storage::resolved(&found.artifact);
+    let in_own_folder = path
+        .parent()
+        .and_then(Path::file_name)
+        .is_some_and(|folder| folder.to_str() == Some(found.folder.environment.as_str()));
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let of_another = BackupId::from_file_name(name)
+        .is_some_and(|(id, _)| path.with_file_name(storage::manifest_name(&id)).exists());
+    in_own_folder && !of_another && find::is_kept_here(store, &path, live_databases)
 }
 
 fn done(store: &Store<'_>, found: &Found, freed: Option<u64>, owned: bool) -> Result<Done, Error> {
@@ -70,9 +85,14 @@ fn done(store: &Store<'_>, found: &Found, freed: Option<u64>, owned: bool) -> Re
     Done::new(&result, format!("Backup deleted: {}", found.id))
 }
 
-fn planned(store: &Store<'_>, found: &Found, owned: bool) -> Result<Done, Error> {
+fn planned(
+    store: &Store<'_>,
+    found: &Found,
+    owned: bool,
+    now: DateTime<Utc>,
+) -> Result<Done, Error> {
     let existing = storage::artifact_bytes(&found.artifact).ok();
-    let last_good_backup = is_last_good(store, found)?;
+    let last_good_backup = gathered::is_last_good(store, found, now)?;
     let result = DeleteBackupResult {
         freed_bytes: existing.filter(|_| owned).unwrap_or_default(),
         dry_run: true,
@@ -102,20 +122,21 @@ fn described(store: &Store<'_>, found: &Found, owned: bool, existed: bool) -> De
     }
 }
 
-/// Goes on where no yes is needed or the right one was sent, which it uses up.
+/// Goes on where no yes is needed or the right one was sent, which it uses up. Says whether that was a yes to losing
+/// the newest verified backup.
 fn confirm(
     store: &Store<'_>,
     found: &Found,
     parameters: &DeleteBackupParameters,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
     run: &Run,
-) -> Result<(), Error> {
-    let last_good_backup = is_last_good(store, found)?;
+) -> Result<bool, Error> {
+    let last_good_backup = gathered::is_last_good(store, found, now)?;
     let environment = &found.folder.environment;
     let configuration = &store.project.configuration;
     let pinned = found.standing.pinned;
     if !last_good_backup && !pinned && !configuration.is_protected(environment) {
-        return Ok(());
+        return Ok(false);
     }
     let tokens = Confirmations::open(&store.project.state_folder(), &run.id)?;
     let checksum = found
@@ -134,7 +155,8 @@ fn confirm(
     ]);
     if let Some(Confirmation::Token(token)) = &parameters.confirm {
         let token = tokens.check(token, &bound, now)?;
-        return tokens.use_up(&token, now);
+        tokens.use_up(&token, now)?;
+        return Ok(last_good_backup);
     }
     let token = tokens.issue(&bound, now, configuration.approval_seconds())?;
     Err(Error::ConfirmationRequired(Box::new(ConfirmationRequest {
@@ -142,27 +164,6 @@ fn confirm(
         token: Some(token),
         last_good_backup,
     })))
-}
-
-/// Whether it is the newest verified backup of its environment.
-fn is_last_good(store: &Store<'_>, found: &Found) -> Result<bool, Error> {
-    let snapshot = store.catalogue.read()?;
-    let (views, _) = snapshot.views()?;
-    let Some(own) = views.iter().find(|view| view.id() == found.id.as_str()) else {
-        return Ok(false);
-    };
-    let place = (own.created_at(), own.id());
-    let environment = found.folder.environment.as_str();
-    // A record whose artifact is gone could bring nothing back: it shields none.
-    let is_there =
-        |view: &RecordView<'_>| storage::is_artifact(&store.project.root.join(view.file_path()));
-    let newer = views.iter().any(|view| {
-        view.environment() == environment
-            && (view.created_at(), view.id()) > place
-            && view.standing().is_verified()
-            && is_there(view)
-    });
-    Ok(found.standing.is_verified() && is_there(own) && !newer)
 }
 
 fn plan(found: &Found, last_good_backup: bool) -> ConfirmationPlan {

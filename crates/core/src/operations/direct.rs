@@ -18,6 +18,7 @@ use super::find::{NamedForm, confined, form_by_name, is_kept_here, is_of_live_da
 use super::list::{read_cursor, write_cursor};
 use super::session::{Session, check_range};
 use super::store::Store;
+use crate::audit::Intent;
 use crate::backup_id::BackupId;
 use crate::error::{Error, VerificationFailure};
 use crate::handler::{ArtifactForm, ArtifactToExamine, Compression, Depth, DumpOrder};
@@ -253,6 +254,8 @@ pub(super) async fn delete(
         std::io::ErrorKind::NotFound => Error::BackupNotFound { given: project.shown(&path) },
         _ => Error::storage("read", &path, error),
     })?;
+    let action = format!("Delete the file {}", project.shown(&path));
+    session.intend(host, Intent { action, plan: None }, run).await?;
     storage::remove(&path)?;
     drop(tidy);
     let result = HandlerDeleteResult {

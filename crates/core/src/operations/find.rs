@@ -14,7 +14,7 @@ use crate::records::{Record, RecordStatus, Standing};
 use crate::storage::{self, EnvironmentFolder};
 
 /// A backup that was found: in the catalogue, at the location, or both.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Found {
     pub id: BackupId,
     pub folder: EnvironmentFolder,
@@ -104,15 +104,9 @@ pub(super) fn find(
         }),
         None => None,
     };
-    if let (Some(home), Some(asked)) = (&home, environment)
-        && home.as_str() != asked
-    {
-        return Err(not_found());
-    }
-    let folders = match &home {
-        Some(home) => vec![store.location.folder(home)],
-        None => store.location.folders()?,
-    };
+    // The manifest is the truth: where it lies, there the backup is, whatever the index says.
+    let mut folders = store.location.folders()?;
+    folders.sort_by_key(|folder| home.as_ref() != Some(&folder.environment));
     for folder in folders {
         if environment.is_some_and(|asked| asked != folder.environment.as_str())
             || !folder.manifest_path(id).exists()
@@ -127,6 +121,9 @@ pub(super) fn find(
         return Ok(Found::recorded(id, &folder, record));
     }
     let (Some(view), Some(home)) = (view, home) else { return Err(not_found()) };
+    if environment.is_some_and(|asked| asked != home.as_str()) {
+        return Err(not_found());
+    }
     let folder = store.location.folder(&home);
     let notes = folder.notes(id, &folder.entries()?);
     Ok(Found {

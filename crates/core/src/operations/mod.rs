@@ -8,6 +8,7 @@ mod delete;
 mod describe;
 mod direct;
 mod find;
+mod gathered;
 mod guard;
 mod list;
 mod pin;
@@ -119,11 +120,16 @@ async fn record(host: &Host<'_>, session: &Session, outcome: &mut Outcome, run: 
 /// Tells the caller something beside what was done.
 fn warn(outcome: &mut Outcome, session: &Session, warning: &str) {
     tracing::warn!("{warning}");
-    if let Outcome::Success { result: Value::Object(result), .. } = outcome {
-        let warnings = result.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(warnings) = warnings {
-            warnings.push(Value::String(session.redactor.clean(warning)));
+    let warning = session.redactor.clean(warning);
+    match outcome {
+        Outcome::Success { result: Value::Object(result), .. } => {
+            let warnings = result.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(warnings) = warnings {
+                warnings.push(Value::String(warning));
+            }
         }
+        Outcome::Error(failure) => failure.recovery.suggestions.push(warning),
+        Outcome::Success { .. } | Outcome::Cancelled { .. } => {}
     }
 }
 

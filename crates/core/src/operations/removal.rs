@@ -21,6 +21,8 @@ pub(super) struct Doomed<'a> {
     pub found: &'a Found,
     /// Whether its artifact's file goes with it.
     pub owned: bool,
+    /// Whether somebody said yes to losing the newest verified backup.
+    pub last_good: bool,
 }
 
 /// What the audit trail says of a removal before it: the backups that go, and why.
@@ -119,7 +121,8 @@ fn begin(
     let lock = ManifestLock::exclusive(&manifest)?.ok_or_else(in_use)?;
     // Only its record can be left of a backup whose folder is gone.
     if found.folder.path.is_dir() {
-        let note = deleting(store, found, now, run);
+        let note =
+            Note { last_good: one.last_good.then_some(true), ..deleting(store, found, now, run) };
         write_note_among(entries, &found.folder, &found.id, &note, run)?;
     }
     Ok(lock)

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::find::Found;
+use super::gathered;
 use crate::backup_id::{BackupId, Second};
 use crate::catalogue::{CatalogueFile, CatalogueText, RecordView};
 use crate::error::Error;
@@ -93,7 +95,8 @@ impl<'a> Store<'a> {
             let report = storage::sweep(&folder)?;
             folders.push((folder, report));
         }
-        let Tidied { mut taken, removed, stuck } = self.reconcile(&mut folders, run).await?;
+        let Tidied { mut taken, removed, stuck } =
+            self.reconcile(&mut folders, run.now, run).await?;
         for (_, report) in &folders {
             let ids = report.entries.iter().filter_map(|entry| entry.kind.backup_id());
             taken.extend(ids.map(BackupId::second));
@@ -108,6 +111,7 @@ impl<'a> Store<'a> {
     async fn reconcile(
         &self,
         folders: &mut [(EnvironmentFolder, SweepReport)],
+        now: DateTime<Utc>,
         run: &Run,
     ) -> Result<Tidied, Error> {
         let snapshot = self.catalogue.read()?;
@@ -118,6 +122,7 @@ impl<'a> Store<'a> {
         let taken = ids.map(|id| id.second()).collect();
         let mut reconciled = Reconciled::default();
         for (folder, report) in folders.iter_mut() {
+            self.take_back(folder, report, &mut reconciled, now)?;
             self.refresh(folder, report, &known, &mut reconciled)?;
             for id in report.deletions.clone() {
                 if known.contains_key(id.as_str()) || self.is_ours(folder, report, &id) {
@@ -135,6 +140,39 @@ impl<'a> Store<'a> {
         let mut stuck = std::mem::take(&mut reconciled.stuck);
         stuck.extend(self.write(reconciled, run).await?);
         Ok(Tidied { taken, removed, stuck })
+    }
+
+    /// Takes back removals that were begun and not carried out, of backups that have become the newest good ones
+    /// meanwhile: nobody said yes to losing those.
+    fn take_back(
+        &self,
+        folder: &EnvironmentFolder,
+        report: &mut SweepReport,
+        reconciled: &mut Reconciled,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        for id in report.deletions.clone() {
+            let Ok(mut record) = folder.record(&id, &report.entries) else { continue };
+            let meant = record.notes.iter().any(|note| note.last_good == Some(true));
+            record.notes.retain(|note| note.kind != NoteKind::Deleting);
+            let ours = self.location.is_of(&self.project.identity(), &record.manifest);
+            let size = record.manifest.artifact.size_bytes;
+            let found = Found::recorded(&id, folder, record);
+            let whole = storage::artifact_bytes(&found.artifact).is_ok_and(|bytes| bytes == size);
+            if meant || !ours || !whole || !gathered::is_last_good(self, &found, now)? {
+                continue;
+            }
+            remove_deleting_notes_among(&report.entries, folder, &id)?;
+            report.deletions.remove(&id);
+            report.entries.retain(|entry| {
+                !matches!(&entry.kind, FileKind::Note(of, note)
+                    if *of == id && note.kind == NoteKind::Deleting)
+            });
+            reconciled.stuck.push(format!(
+                "The removal of {id} was begun and is taken back: it is the newest verified backup of its database now"
+            ));
+        }
+        Ok(())
     }
 
     /// Adopts what was completed and not recorded, and renews records that do not know all their notes.

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use backup_protocol::Evidence;
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::run::RunId;
 
 const STAMP_FORMAT: &str = "%Y%m%dT%H%M%S%3f";
+const LAST_YEAR: i32 = 9999;
 
 /// What a note says.
 #[derive(
@@ -30,6 +31,8 @@ pub enum NoteKind {
     Pinned,
     /// Nobody wants it kept for ever any more.
     Unpinned,
+    /// Its database had lost much when the next backup was made.
+    BeforeLoss,
     /// Somebody saw the loss that the backup shows, and let retention go on.
     Accepted,
     /// The removal was begun.
@@ -37,11 +40,12 @@ pub enum NoteKind {
 }
 
 impl NoteKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Verified,
         Self::Mismatch,
         Self::Pinned,
         Self::Unpinned,
+        Self::BeforeLoss,
         Self::Accepted,
         Self::Deleting,
     ];
@@ -53,6 +57,7 @@ impl NoteKind {
             Self::Mismatch => "mismatch",
             Self::Pinned => "pinned",
             Self::Unpinned => "unpinned",
+            Self::BeforeLoss => "before_loss",
             Self::Accepted => "accepted",
             Self::Deleting => "deleting",
         }
@@ -86,6 +91,9 @@ pub struct Note {
     /// Whether the artifact was there and could be read to its end; with `mismatch`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file_readable: Option<bool>,
+    /// Whether somebody said yes to losing the newest verified backup; with `deleting`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_good: Option<bool>,
     /// The artifact's file name, so that a removal can go on without the manifest; with `deleting`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub artifact: Option<String>,
@@ -128,6 +136,8 @@ impl NoteName {
         let newest =
             newest.and_then(|stamp| NaiveDateTime::parse_from_str(stamp, STAMP_FORMAT).ok());
         let next = newest.map(|newest| newest.and_utc() + TimeDelta::milliseconds(1));
+        // A stamp has four digits for the year. Within the last millisecond of all the kind decides.
+        let next = next.filter(|next| next.year() <= LAST_YEAR).or(newest.map(|at| at.and_utc()));
         Self::new(next.map_or(now, |next| next.max(now)), kind, run)
     }
 
@@ -166,6 +176,7 @@ impl Note {
             restore_seconds: None,
             finding: None,
             file_readable: None,
+            last_good: None,
             artifact: None,
             project: None,
         }

@@ -83,7 +83,7 @@ pub fn standing<'a>(at_creation: Standing, notes: impl IntoIterator<Item = &'a N
             }
             NoteKind::Pinned => standing.pinned = true,
             NoteKind::Unpinned => standing.pinned = false,
-            NoteKind::Accepted => {}
+            NoteKind::BeforeLoss | NoteKind::Accepted => {}
             NoteKind::Deleting => deleting = true,
         }
     }
@@ -205,6 +205,11 @@ impl Record {
 }
 
 impl Record {
+    /// Whether its database lost much after it was made.
+    pub fn is_before_loss(&self) -> bool {
+        self.notes.iter().any(|note| note.kind == NoteKind::BeforeLoss)
+    }
+
     /// Whether it shows a loss that nobody has seen yet.
     pub fn shows_unseen_loss(&self) -> bool {
         let seen = self.notes.iter().any(|note| note.kind == NoteKind::Accepted);

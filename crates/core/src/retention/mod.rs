@@ -11,5 +11,5 @@ mod properties;
 
 pub use clock::{CLOCK_DIFFERENCE, Clock, Witness};
 pub use period::{RetentionSettings, days};
-pub use plan::{Candidate, Decision, Plan};
+pub use plan::{Candidate, Decision, Plan, is_future, newest_good};
 pub use policy::{KeepRules, Policy};

@@ -35,6 +35,8 @@ pub struct Candidate {
     pub safety_backup: bool,
     /// Whether its removal was begun.
     pub removal_begun: bool,
+    /// Whether its database lost much after it was made.
+    pub before_loss: bool,
     /// The backup since which its database had lost much when it was made.
     pub shrunk_since: Option<String>,
 }
@@ -74,9 +76,7 @@ impl Plan {
             }
         }
         for group in groups.values_mut() {
-            group.sort_by(|(_, one), (_, other)| {
-                (other.created_at, &other.id).cmp(&(one.created_at, &one.id))
-            });
+            group.sort_by(|(_, one), (_, other)| other.place().cmp(&one.place()));
             let context = Context::of(group, policy, now);
             let mut removes = false;
             for (index, candidate) in &*group {
@@ -149,7 +149,7 @@ impl<'a> Context<'a> {
             (self.last_good == Some(index), RetentionReason::LastGoodBackup),
             (candidate.pinned, RetentionReason::Pinned),
             (candidate.important, RetentionReason::Important),
-            (self.before_loss.contains(id), RetentionReason::BeforeLoss),
+            (candidate.before_loss || self.before_loss.contains(id), RetentionReason::BeforeLoss),
             (self.after_loss.contains(id), RetentionReason::ShowsLoss),
             (self.last_good.is_none(), RetentionReason::NothingVerified),
             (is_future(candidate, self.now), RetentionReason::FromTheFuture),
@@ -162,6 +162,24 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The newest backup that can take another's place, of one database or, where that is not known, of any.
+pub fn newest_good<'a>(
+    candidates: impl IntoIterator<Item = &'a Candidate>,
+    database: Option<&str>,
+    now: DateTime<Utc>,
+) -> Option<&'a Candidate> {
+    let same = |one: &&Candidate| database.is_none() || one.database.as_deref() == database;
+    let good = candidates.into_iter().filter(|one| counts(one, now) && one.database.is_some());
+    good.filter(same).max_by_key(|one| one.place())
+}
+
+impl Candidate {
+    /// Its place among others: by true time, then by id.
+    pub fn place(&self) -> (DateTime<Utc>, &str) {
+        (self.created_at, &self.id)
+    }
+}
+
 /// Whether a backup can take another's place: one from the future cannot, since nobody knows when it was made.
 fn counts(candidate: &Candidate, now: DateTime<Utc>) -> bool {
     candidate.verified
@@ -170,6 +188,7 @@ fn counts(candidate: &Candidate, now: DateTime<Utc>) -> bool {
         && !is_future(candidate, now)
 }
 
-fn is_future(candidate: &Candidate, now: DateTime<Utc>) -> bool {
+/// Whether a backup was made later than it is now, so that nobody knows how old it is.
+pub fn is_future(candidate: &Candidate, now: DateTime<Utc>) -> bool {
     candidate.created_at.signed_duration_since(now) > CLOCK_DIFFERENCE
 }

@@ -47,6 +47,7 @@ fn candidate(index: usize, number: u64, now: DateTime<Utc>) -> Candidate {
         important: bits.one_in(16),
         safety_backup: bits.one_in(6),
         removal_begun: bits.one_in(16),
+        before_loss: bits.one_in(16),
         shrunk_since: (index > 0 && bits.one_in(16)).then(|| {
             let before = bits.below(index as u64);
             format!("backup-{before:02}")
@@ -130,7 +131,7 @@ fn check(candidates: &[Candidate], policy: &Policy, now: DateTime<Utc>) {
         assert_ne!(shield.id, one.id);
         let place = candidates.iter().position(|candidate| candidate.id == shield.id).unwrap();
         assert!(plan.relied_on.contains(&place) && !plan.relied_on.contains(&index));
-        assert!(one.database.is_some() && !one.pinned && !one.important);
+        assert!(one.database.is_some() && !one.pinned && !one.important && !one.before_loss);
         assert!(past(one), "nobody knows how old what is from the future is");
         assert!(!one.safety_backup || now - one.created_at >= TimeDelta::days(90));
         assert!(!policy.expired || one.expires_at.unwrap() <= now);

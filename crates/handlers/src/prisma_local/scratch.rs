@@ -30,13 +30,19 @@ pub(super) fn replaced_suffix<E>(
     }
 }
 
-/// Whether a name is what `replaced_name` makes of the live one's name and a suffix of [`replaced_suffix`].
-pub(super) fn is_replaced(name: &str, replaced_name: impl Fn(&str) -> String) -> bool {
+/// Whether a name is what `replaced_name` makes of the live one's name and a suffix of [`replaced_suffix`]. One that had
+/// to be cut could be another database's: it is nobody's.
+pub(super) fn is_replaced(
+    name: &str,
+    live: &str,
+    replaced_name: impl Fn(&str, &str) -> String,
+) -> bool {
     let suffix = name.rmatch_indices("_replaced_").next().and_then(|(at, _)| name.get(at..));
     suffix.is_some_and(|suffix| {
         let stamp = suffix.strip_prefix("_replaced_").unwrap_or_default();
         let digits = stamp.len() == 14 && stamp.bytes().all(|byte| byte.is_ascii_digit());
-        digits && replaced_name(suffix) == name
+        let whole = name.len() == live.len() + suffix.len();
+        digits && whole && replaced_name(live, suffix) == name
     })
 }
 
@@ -70,7 +76,9 @@ mod tests {
 
     #[test]
     fn only_what_this_database_was_replaced_by_counts() {
-        let of = |name: &str| is_replaced(name, |suffix| format!("shop{suffix}"));
+        let of = |name: &str| is_replaced(name, "shop", |live, suffix| format!("{live}{suffix}"));
+        let cut = |live: &str, suffix: &str| format!("{}{suffix}", &live[..3]);
+        assert!(!is_replaced("sho_replaced_20250124140000", "shop", cut));
         assert!(of("shop_replaced_20250124140000"));
         for other in [
             "shop",

@@ -1,19 +1,19 @@
 //! Retention after a create: what has expired of the same database goes, and nobody is asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use backup_protocol::AutomaticRetention;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::gathered::gather;
-use super::{Gathered, Planned, believe_clock, remove_in_batches};
+use super::told::Cleaned;
+use super::{Gathered, Planned, believe_clock, remove_batch};
 use crate::error::Error;
 use crate::host::Host;
-use crate::operations::removal::Outcome;
+use crate::operations::gathered::gather;
 use crate::operations::session::Session;
 use crate::operations::store::Store;
 use crate::records::Record;
-use crate::retention::{Plan, Policy};
+use crate::retention::{Plan, Policy, Witness};
 use crate::run::Run;
 
 /// How many ids of removed backups an answer names.
@@ -27,11 +27,13 @@ pub(in crate::operations) struct Automatic {
 }
 
 /// Removes the expired backups of the database of which one was just made. The new backup is whole whatever
-/// becomes of the others: what goes wrong is a warning.
+/// becomes of the others: what goes wrong is a warning. `ahead` says how far the database's server is ahead of this
+/// clock.
 pub(in crate::operations) async fn after_create(
     host: &Host<'_>,
     store: &Store<'_>,
     made: &Record,
+    ahead: Option<TimeDelta>,
     session: &Session,
     run: &Run,
 ) -> Automatic {
@@ -39,7 +41,7 @@ pub(in crate::operations) async fn after_create(
     if backup.and_then(|backup| backup.auto_cleanup) == Some(false) {
         return Automatic::default();
     }
-    match remove_expired(host, store, made, session, run).await {
+    match remove_expired(host, store, made, ahead, session, run).await {
         Ok(automatic) => automatic,
         Err(error) => Automatic {
             removed: None,
@@ -51,7 +53,7 @@ pub(in crate::operations) async fn after_create(
 fn reason(error: &Error) -> String {
     match error {
         Error::ClockSuspect { reason } => format!("the clock is suspect: {reason}"),
-        other => other.to_string(),
+        other => other.with_reason(),
     }
 }
 
@@ -59,6 +61,7 @@ async fn remove_expired(
     host: &Host<'_>,
     store: &Store<'_>,
     made: &Record,
+    ahead: Option<TimeDelta>,
     session: &Session,
     run: &Run,
 ) -> Result<Automatic, Error> {
@@ -69,10 +72,9 @@ async fn remove_expired(
     let _tidy = store.tidy(run).await?;
     let environment = made.manifest.environment.as_str();
     let mut gathered = gather(store, Some(environment))?;
-    let others = || gathered.iter().filter(|one| one.candidate.id != made.manifest.backup_id);
-    let times: Vec<_> = others().map(|one| one.candidate.created_at).collect();
     let of_database = Some(made.manifest.database.identity.as_str());
-    let suspicion = believe_clock(store, now, times);
+    let server = ahead.map(|ahead| Witness { whose: "the database's server", time: now + ahead });
+    let suspicion = believe_clock(store, now, server, Some(&made.manifest.backup_id));
     gathered.retain(|one| one.candidate.database.as_deref() == of_database);
     let candidates: Vec<_> = gathered.iter().map(|one| one.candidate.clone()).collect();
     let Plan { decisions, relied_on } = Plan::make(&candidates, &Policy::of_expired(), now);
@@ -101,7 +103,14 @@ async fn remove_expired(
         });
     }
     session.intend(host, planned.intent(), run).await?;
-    Ok(told(&planned, &remove_in_batches(store, &planned, run).await?))
+    let mut so_far = Cleaned::new(planned);
+    loop {
+        let batch = so_far.next_batch(&so_far.planned);
+        if batch.is_empty() {
+            return Ok(told(&so_far));
+        }
+        remove_batch(store, &batch, &mut so_far, run).await?;
+    }
 }
 
 fn shows_unseen_loss(one: &Gathered) -> bool {
@@ -121,12 +130,12 @@ fn may_remove(store: &Store<'_>, made: &Record, now: DateTime<Utc>) -> Result<bo
     }))
 }
 
-fn told(planned: &Planned, outcomes: &BTreeMap<String, Outcome>) -> Automatic {
+fn told(so_far: &Cleaned) -> Automatic {
     let mut removed = AutomaticRetention::default();
     let mut warnings = Vec::new();
-    for one in planned.removed() {
+    for one in so_far.planned.removed() {
         let id = &one.candidate.id;
-        match outcomes.get(id) {
+        match so_far.outcomes.get(id) {
             Some(Ok(bytes)) => {
                 removed.removed_count += 1;
                 removed.freed_bytes += bytes.unwrap_or_default();
@@ -137,7 +146,8 @@ fn told(planned: &Planned, outcomes: &BTreeMap<String, Outcome>) -> Automatic {
             // It expires no less when its reader is done.
             Some(Err(Error::BackupInUse { .. })) | None => {}
             Some(Err(error)) => {
-                warnings.push(format!("{id} has expired and is still there: {error}"));
+                warnings
+                    .push(format!("{id} has expired and is still there: {}", error.with_reason()));
             }
         }
     }

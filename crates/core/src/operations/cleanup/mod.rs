@@ -1,7 +1,6 @@
 //! `cleanup-backups`: plan → yes → the backups that the plan relies on are examined → the plan once more → removal.
 
 mod automatic;
-mod gathered;
 mod policy;
 mod replaced;
 mod told;
@@ -13,12 +12,14 @@ use chrono::{DateTime, Utc};
 
 use super::Done;
 use super::find::Found;
+use super::gathered::{Gathered, gather};
 use super::list;
 use super::removal::{self, Doomed};
 use super::session::{Session, check_range};
 use super::store::{Store, write_note};
 use super::verify;
 use crate::audit::{Intent, PlannedBackup};
+use crate::catalogue::RecordView;
 use crate::confirmation::{Bound, Confirmations};
 use crate::environment::EnvironmentName;
 use crate::error::{ConfirmationRequest, Error};
@@ -30,7 +31,6 @@ use crate::run::Run;
 use crate::size;
 
 pub(super) use automatic::after_create;
-use gathered::{Gathered, gather};
 use told::Cleaned;
 
 /// How many backups are removed between two looks at whether somebody wants it to stop.
@@ -79,6 +79,7 @@ struct Cleanup<'a> {
 }
 
 /// Backups, and what is to become of each.
+#[derive(Clone)]
 struct Planned {
     gathered: Vec<Gathered>,
     decisions: Vec<Decision>,
@@ -116,6 +117,15 @@ impl Planned {
         }
     }
 
+    /// The backups that show a loss that nobody has looked at, and that stay.
+    fn unseen_losses(&self) -> impl Iterator<Item = &Found> {
+        let staying = self.gathered.iter().zip(&self.decisions);
+        let staying = staying.filter(|(_, decision)| !decision.removes);
+        staying
+            .filter_map(|(one, _)| one.found.as_ref())
+            .filter(|found| found.record.as_ref().is_some_and(Record::shows_unseen_loss))
+    }
+
     /// The backups that must be sound before anything goes, without those that were found so.
     fn unproven(&self, proven: &BTreeSet<String>) -> Vec<&Found> {
         let relied_on = self.relied_on.iter().filter_map(|index| self.gathered.get(*index));
@@ -128,7 +138,7 @@ impl Cleanup<'_> {
     fn plan(&self, agreed: Option<&BTreeSet<String>>) -> Result<Planned, Error> {
         let gathered = gather(self.store, self.parameters.environment.as_deref())?;
         let now = (self.host.clock)();
-        believe_clock(self.store, now, gathered::times(&gathered))?;
+        believe_clock(self.store, now, None, None)?;
         let candidates: Vec<_> = gathered.iter().map(|one| one.candidate.clone()).collect();
         let Plan { decisions, relied_on } = Plan::make(&candidates, &self.policy, now);
         let mut planned = Planned { gathered, decisions, relied_on, now };
@@ -138,83 +148,82 @@ impl Cleanup<'_> {
         Ok(planned)
     }
 
+    /// The location's lock is given up between the steps, since everybody needs it; so each begins with the plan as
+    /// it is then, of which only goes what was agreed to.
     async fn perform(&self, session: &Session, run: &Run) -> Result<Done, Error> {
         let mut agreed: Option<BTreeSet<String>> = None;
-        let mut proven = BTreeSet::new();
+        let (mut proven, mut warnings) = (BTreeSet::new(), Vec::new());
+        let mut cleaned: Option<Cleaned> = None;
         loop {
-            let tidy = self.store.tidy(run).await?;
+            let tidy = self
+                .store
+                .tidy(run)
+                .await
+                .map_err(|error| interrupted_by(error, cleaned.as_ref()))?;
             let planned = self.plan(agreed.as_ref())?;
             if agreed.is_none() {
                 self.confirm(&planned, run)?;
                 agreed = Some(planned.removed().map(|one| one.candidate.id.clone()).collect());
             }
             let unproven = planned.unproven(&proven);
-            if planned.removed().next().is_none() || unproven.is_empty() {
-                if planned.removed().next().is_some() {
-                    session.intend(self.host, planned.intent(), run).await?;
-                }
-                let cleaned = self.remove(planned, run).await?;
+            if planned.removed().next().is_some() && !unproven.is_empty() {
                 drop(tidy);
-                return told::done(self.parameters, &cleaned);
-            }
-            // Reading whole artifacts takes its time: not under the lock that everybody needs.
-            drop(tidy);
-            run.step(Step::VerifyingIntegrity);
-            for found in unproven {
-                verify::is_sound(self.host, self.store, found, run).await?;
-                proven.insert(found.id.to_string());
-            }
-        }
-    }
-
-    /// Removes what the plan removes, and notes which losses were seen. The caller holds the location's lock.
-    async fn remove(&self, mut planned: Planned, run: &Run) -> Result<Cleaned, Error> {
-        let outcomes = remove_in_batches(self.store, &planned, run).await?;
-        let (mut freed, mut failed) = (0, Vec::new());
-        for (one, decision) in planned.gathered.iter().zip(&mut planned.decisions) {
-            match outcomes.get(&one.candidate.id) {
-                Some(Ok(bytes)) => freed += bytes.unwrap_or_default(),
-                Some(Err(Error::BackupInUse { .. })) => {
-                    *decision = Decision { removes: false, reason: RetentionReason::InUse };
+                // Reading whole artifacts takes its time.
+                run.step(Step::VerifyingIntegrity);
+                for found in unproven {
+                    if !verify::is_sound(self.host, self.store, found, run).await? {
+                        warnings.push(broken(found));
+                    }
+                    proven.insert(found.id.to_string());
                 }
-                Some(Err(error)) => {
-                    *decision = Decision { removes: false, reason: RetentionReason::RemovalBegun };
-                    failed.push((one.candidate.id.clone(), error.to_string()));
-                }
-                None => {}
+                continue;
             }
+            let so_far = match &mut cleaned {
+                Some(so_far) => so_far,
+                None => {
+                    if planned.removed().next().is_some() {
+                        session.intend(self.host, planned.intent(), run).await?;
+                    }
+                    cleaned.insert(Cleaned::new(planned.clone()))
+                }
+            };
+            let batch = so_far.next_batch(&planned);
+            if batch.is_empty() {
+                warnings.extend(self.accept_losses(&planned, run).await?);
+                drop(tidy);
+                return told::done(self.parameters, so_far, warnings);
+            }
+            remove_batch(self.store, &batch, so_far, run).await?;
         }
-        if failed.is_empty() {
-            self.accept_losses(&planned, run).await?;
-            return Ok(Cleaned { planned, freed });
-        }
-        let removed = planned.removed().count();
-        Err(Error::CleanupIncomplete { removed, freed, failed })
     }
 
     /// Notes on every backup that shows a loss that somebody looked after the environment since: automatic
-    /// retention goes on.
-    async fn accept_losses(&self, planned: &Planned, run: &Run) -> Result<(), Error> {
+    /// retention goes on. Says so.
+    async fn accept_losses(&self, planned: &Planned, run: &Run) -> Result<Vec<String>, Error> {
         let run = &run.committed();
-        let removed: BTreeSet<&str> =
-            planned.removed().map(|one| one.candidate.id.as_str()).collect();
-        for found in planned.gathered.iter().filter_map(|one| one.found.as_ref()) {
-            let unseen = found.record.as_ref().is_some_and(Record::shows_unseen_loss);
-            if unseen && !removed.contains(found.id.as_str()) {
-                let note = Note::new(&found.id, NoteKind::Accepted, planned.now, &run.id);
-                write_note(&found.folder, &found.id, &note, run)?;
-                self.store.record(&found.folder, &found.id, run).await?;
-            }
+        let mut told = Vec::new();
+        for found in planned.unseen_losses() {
+            let note = Note::new(&found.id, NoteKind::Accepted, planned.now, &run.id);
+            write_note(&found.folder, &found.id, &note, run)?;
+            self.store.record(&found.folder, &found.id, run).await?;
+            told.push(format!(
+                "{} shows a loss: automatic retention of {} goes on from here, and the backup before the loss stays",
+                found.id, found.folder.environment
+            ));
         }
-        Ok(())
+        told.truncate(MOST_NAMED);
+        Ok(told)
     }
 
+    /// Whether it removes something of a protected environment, or lets its retention go on after a loss.
     fn needs_confirmation(&self, planned: &Planned) -> bool {
         let configuration = &self.store.project.configuration;
-        planned.removed().any(|one| {
-            EnvironmentName::parse(&one.candidate.environment)
+        let protected = |environment: &str| {
+            EnvironmentName::parse(environment)
                 .map_or(true, |environment| configuration.is_protected(&environment))
-        })
+        };
+        planned.removed().any(|one| protected(&one.candidate.environment))
+            || planned.unseen_losses().any(|found| protected(found.folder.environment.as_str()))
     }
 
     /// Goes on where no yes is needed or the right one was sent, which it uses up.
@@ -230,6 +239,7 @@ impl Cleanup<'_> {
             format!("{:?}", self.parameters.environment),
             format!("{:?}", self.policy),
         ];
+        parts.extend(planned.unseen_losses().map(|found| format!("loss in {}", found.id)));
         parts.extend(planned.removed().map(|one| {
             let record = one.found.as_ref().and_then(|found| found.sha256.as_deref());
             format!("{} {}", one.candidate.id, record.unwrap_or_default())
@@ -260,12 +270,16 @@ fn question(planned: &Planned) -> ConfirmationPlan {
     let size: u64 = planned.removed().map(|one| one.size).sum();
     let count = planned.removed().count();
     let mut consequences = vec!["The backups cannot be brought back".to_owned()];
-    consequences.extend(by_environment.into_iter().filter(|(_, (removed, _))| *removed > 0).map(
-        |(environment, (removed, all))| format!("{removed} of {all} backups of {environment} go"),
-    ));
+    let concerned = by_environment.into_iter().filter(|(_, (removed, _))| *removed > 0);
+    consequences.extend(concerned.take(MOST_NAMED).map(|(environment, (removed, all))| {
+        format!("{removed} of {all} backups of {environment} go")
+    }));
     consequences.extend(planned.removed().take(MOST_NAMED).map(|one| {
         let candidate = &one.candidate;
         format!("{} of {} goes, {}", candidate.id, candidate.environment, size::human(one.size))
+    }));
+    consequences.extend(planned.unseen_losses().take(MOST_NAMED).map(|found| {
+        format!("{} shows a loss, after which automatic retention would go on", found.id)
     }));
     if count > MOST_NAMED {
         let more = count - MOST_NAMED;
@@ -280,42 +294,54 @@ fn question(planned: &Planned) -> ConfirmationPlan {
     }
 }
 
-/// What became of each backup that was to go, by its id.
-async fn remove_in_batches(
-    store: &Store<'_>,
-    planned: &Planned,
-    run: &Run,
-) -> Result<BTreeMap<String, removal::Outcome>, Error> {
-    let doomed: Vec<Doomed<'_>> = planned
-        .removed()
-        .filter_map(|one| one.found.as_ref())
-        .map(|found| Doomed { found, owned: true })
-        .collect();
-    let mut outcomes = BTreeMap::new();
-    for batch in doomed.chunks(BATCH) {
-        match removal::remove(store, batch, planned.now, run).await {
-            Ok(done) => {
-                let ids = batch.iter().map(|one| one.found.id.to_string());
-                outcomes.extend(ids.zip(done));
-            }
-            Err(error) if outcomes.is_empty() => return Err(error),
-            Err(error) => {
-                let removed = outcomes.values().filter(|outcome| outcome.is_ok()).count();
-                return Err(error.with_remains([format!("{removed} backups were removed before")]));
-            }
-        }
-    }
-    Ok(outcomes)
+/// What somebody must know of a backup that was thought to be good.
+fn broken(found: &Found) -> String {
+    format!(
+        "{} of {} was found broken and counts for nothing now: send verify-backup with its id for the reason",
+        found.id, found.folder.environment
+    )
 }
 
-/// Removes nothing while the clock says what nothing else does.
+/// Removes some of what is to go. The caller holds the location's lock.
+async fn remove_batch(
+    store: &Store<'_>,
+    batch: &[Found],
+    so_far: &mut Cleaned,
+    run: &Run,
+) -> Result<(), Error> {
+    let doom = |found| Doomed { found, owned: true, last_good: false };
+    let doomed: Vec<Doomed<'_>> = batch.iter().map(doom).collect();
+    let removed = removal::remove(store, &doomed, so_far.planned.now, run).await;
+    let outcomes = removed.map_err(|error| {
+        let about = format!("Up to {} more were begun", batch.len());
+        error.with_remains(so_far.remains().into_iter().chain([about]))
+    })?;
+    so_far.outcomes.extend(batch.iter().map(|found| found.id.to_string()).zip(outcomes));
+    Ok(())
+}
+
+/// An error between the steps, with what was done before it.
+fn interrupted_by(error: Error, so_far: Option<&Cleaned>) -> Error {
+    match so_far {
+        Some(so_far) => error.with_remains(so_far.remains()),
+        None => error,
+    }
+}
+
+/// Removes nothing while the clock says what nothing else does: the file system, the database's server where it was
+/// asked, and when the project's backups were made, but for that of this run.
 fn believe_clock(
     store: &Store<'_>,
     now: DateTime<Utc>,
-    made: impl IntoIterator<Item = DateTime<Utc>>,
+    server: Option<Witness>,
+    of_this_run: Option<&str>,
 ) -> Result<(), Error> {
     let file_system = store.time().map(|time| Witness { whose: "the file system", time });
-    let witnesses: Vec<Witness> = file_system.into_iter().collect();
+    let witnesses: Vec<Witness> = file_system.into_iter().chain(server).collect();
+    let snapshot = store.catalogue.read()?;
+    let (views, _) = snapshot.views()?;
+    let made =
+        views.iter().filter(|view| Some(view.id()) != of_this_run).map(RecordView::created_at);
     match (Clock { now, witnesses: &witnesses }).suspicion(made) {
         Some(reason) => Err(Error::ClockSuspect { reason }),
         None => Ok(()),

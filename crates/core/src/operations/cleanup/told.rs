@@ -1,22 +1,67 @@
 //! What a cleanup answers: totals, and the plan, backups that go first, then the newest.
 
+use std::collections::BTreeMap;
+
 use backup_protocol::{
     CleanupBackupsParameters, CleanupBackupsResult, RetentionAction, RetentionDecision,
+    RetentionReason,
 };
 use chrono::{DateTime, Utc};
 
-use super::{Gathered, Planned};
+use super::{BATCH, Gathered, Planned};
 use crate::error::Error;
 use crate::operations::Done;
+use crate::operations::find::Found;
 use crate::operations::list::{self, DEFAULT_LIMIT, PAGE_BYTES};
+use crate::operations::removal::Outcome;
 use crate::retention::Decision;
 use crate::size;
 
-/// A cleanup that was done.
+/// How far a cleanup has got.
 pub(super) struct Cleaned {
+    /// The plan that was agreed to.
     pub planned: Planned,
-    /// What the removals freed, in bytes.
-    pub freed: u64,
+    /// What became of each backup that was to go, by its id.
+    pub outcomes: BTreeMap<String, Outcome>,
+}
+
+impl Cleaned {
+    pub(super) fn new(planned: Planned) -> Self {
+        Self { planned, outcomes: BTreeMap::new() }
+    }
+
+    /// The next that go: those that the plan of now still removes, and that were not tried.
+    pub(super) fn next_batch(&self, now: &Planned) -> Vec<Found> {
+        let untried = now.removed().filter(|one| !self.outcomes.contains_key(&one.candidate.id));
+        untried.filter_map(|one| one.found.clone()).take(BATCH).collect()
+    }
+
+    /// What was done, for an error that ends it.
+    pub(super) fn remains(&self) -> Option<String> {
+        let removed = self.outcomes.values().filter(|outcome| outcome.is_ok()).count();
+        (removed > 0).then(|| format!("{removed} backups were removed before"))
+    }
+
+    /// The plan as it was done, what that freed in bytes, and what could not be removed.
+    fn done(&self) -> (Planned, u64, Vec<(String, String)>) {
+        let mut planned = self.planned.clone();
+        let (mut freed, mut failed) = (0, Vec::new());
+        for (one, decision) in planned.gathered.iter().zip(&mut planned.decisions) {
+            let stays = |reason| Decision { removes: false, reason };
+            match self.outcomes.get(&one.candidate.id) {
+                Some(Ok(bytes)) => freed += bytes.unwrap_or_default(),
+                Some(Err(Error::BackupInUse { .. })) => *decision = stays(RetentionReason::InUse),
+                Some(Err(error)) => {
+                    *decision = stays(RetentionReason::RemovalBegun);
+                    failed.push((one.candidate.id.clone(), error.with_reason()));
+                }
+                // The plan of later did not remove it any more.
+                None if decision.removes => *decision = stays(RetentionReason::Later),
+                None => {}
+            }
+        }
+        (planned, freed, failed)
+    }
 }
 
 /// A place in the order of the answer.
@@ -44,9 +89,17 @@ pub(super) fn planned(
 pub(super) fn done(
     parameters: &CleanupBackupsParameters,
     cleaned: &Cleaned,
+    warnings: Vec<String>,
 ) -> Result<Done, Error> {
-    let mut result = result(parameters, &cleaned.planned, cleaned.freed, None);
+    let (planned, freed, failed) = cleaned.done();
+    if !failed.is_empty() {
+        let removed = planned.removed().count();
+        let error = Error::CleanupIncomplete { removed, freed, failed };
+        return Err(error.with_remains(warnings));
+    }
+    let mut result = result(parameters, &planned, freed, None);
     result.next_cursor = None;
+    result.warnings = warnings;
     let message = format!(
         "Cleanup removed {} of {} backups, {} freed",
         result.deleted_count, result.total_count, result.freed_human

@@ -12,6 +12,8 @@ use backup_protocol::{
     CreateVerification, VerificationSummary,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::Done;
 use super::artifact::{self, ArtifactFiles, Made, Making};
 use super::cleanup;
@@ -98,9 +100,9 @@ pub(super) async fn create_under(
     let made = make(making, &mut *database, &mut claim, run).await;
     drop(database);
     drop(lock);
-    let (record, late_warning) = made?;
+    let (record, late_warnings, ahead) = made?;
     let mut result = result_of(&store, &order.folder, &record);
-    result.warnings.extend(late_warning);
+    result.warnings.extend(late_warnings);
     if order.verification == CreateVerification::Restore {
         let (level, proof) = verify::prove_new(host, &store, &claim.id, session, run).await?;
         result.verification.level = level;
@@ -110,7 +112,7 @@ pub(super) async fn create_under(
     drop(key);
     // What a restore takes beforehand removes nothing: the backup that is brought back may have expired.
     if held.is_none() {
-        let automatic = cleanup::after_create(host, &store, &record, session, run).await;
+        let automatic = cleanup::after_create(host, &store, &record, ahead, session, run).await;
         result.retention = automatic.removed;
         result.warnings.extend(automatic.warnings);
     }
@@ -120,7 +122,7 @@ pub(super) async fn create_under(
 /// An id, and the locked partial files that hold it for this run.
 struct Claim {
     id: BackupId,
-    created_at: chrono::DateTime<chrono::Utc>,
+    created_at: DateTime<Utc>,
     artifact_name: String,
     files: ArtifactFiles,
     warnings: Vec<String>,
@@ -149,8 +151,8 @@ async fn claim(
 }
 
 /// `created_at` in whole seconds, as in the seed; the id breaks ties within one.
-fn whole_second(time: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
-    chrono::DateTime::from_timestamp(time.timestamp(), 0).unwrap_or(time)
+fn whole_second(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(time.timestamp(), 0).unwrap_or(time)
 }
 
 /// What making a backup takes.
@@ -162,16 +164,18 @@ struct MakingBackup<'a> {
     session: &'a Session,
 }
 
-/// From the claimed id to the recorded backup.
+/// From the claimed id to the recorded backup. Says as well how far the server's clock is ahead of this one.
 async fn make(
     making: MakingBackup<'_>,
     database: &mut dyn Database,
     claim: &mut Claim,
     run: &Run,
-) -> Result<(Record, Option<String>), Error> {
+) -> Result<(Record, Vec<String>, Option<TimeDelta>), Error> {
     let MakingBackup { host, store, order, parameters, session } = making;
     let handler = Arc::clone(host.handler_for(&order.target));
     let (facts, need) = preflight(store, order, database, run).await?;
+    let server_time = facts.server_time.and_then(|time| DateTime::from_timestamp(time, 0));
+    let ahead = server_time.map(|time| time - (host.clock)());
     if order.verification == CreateVerification::Restore {
         // Before the dump: a backup that cannot be proven here would be made again at every try.
         proof::refuse_large(store.project, facts.size, "verify")?;
@@ -201,7 +205,8 @@ async fn make(
     let Made { dumped, checksums } = artifact::make(making, run).await?;
     run.step(Step::RecordingMetadata);
     let proven = Proven { facts, dumped, checksums, verified_at: (host.clock)() };
-    publish::publish(host, store, order, claim, proven, run).await
+    let (record, warnings) = publish::publish(host, store, order, claim, proven, run).await?;
+    Ok((record, warnings, ahead))
 }
 
 async fn preflight(

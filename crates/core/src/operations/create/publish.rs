@@ -4,6 +4,7 @@
 //! folder synced → catalogue. A process that is killed in between leaves partials that are swept, or artifact
 //! and staged manifest, which are adopted.
 
+use std::cmp::Reverse;
 use std::io::Write;
 use std::path::Path;
 
@@ -13,15 +14,17 @@ use chrono::{DateTime, Utc};
 use super::Claim;
 use super::order::BackupOrder;
 use crate::backup_id::{BackupId, expires_at};
+use crate::catalogue::RecordView;
 use crate::error::Error;
 use crate::handler::{Checksums, DatabaseFacts, Dumped};
 use crate::host::Host;
-use crate::operations::find;
-use crate::operations::store::Store;
+use crate::operations::find::{self, Found};
+use crate::operations::store::{Store, write_note};
 use crate::records::{
-    Artifact, DatabaseFactsRecorded, GlobalsFile, MANIFEST_VERSION, Manifest, ManifestRun, Record,
-    Verification,
+    Artifact, DatabaseFactsRecorded, GlobalsFile, MANIFEST_VERSION, Manifest, ManifestRun, Note,
+    NoteKind, Record, Verification,
 };
+use crate::retention::CLOCK_DIFFERENCE;
 use crate::run::Run;
 use crate::shrinkage::{self, Content};
 use crate::storage::{self, PartialFile};
@@ -44,11 +47,12 @@ pub(super) async fn publish(
     claim: &mut Claim,
     proven: Proven,
     run: &Run,
-) -> Result<(Record, Option<String>), Error> {
+) -> Result<(Record, Vec<String>), Error> {
     let mut manifest = manifest(host, store, order, claim, proven, run);
-    if let Some((former_id, warning)) = shrinkage_warning(store, &manifest)? {
-        manifest.shrunk_since = Some(former_id);
-        manifest.warnings.push(warning);
+    let loss = shrinkage_warning(store, &manifest)?;
+    if let Some((former, warning)) = &loss {
+        manifest.shrunk_since = Some(former.id.to_string());
+        manifest.warnings.push(warning.clone());
     }
     let folder = &order.folder.path;
     let artifact_path = folder.join(&claim.artifact_name);
@@ -69,40 +73,69 @@ pub(super) async fn publish(
     }
     storage::sync_folder(folder).map_err(|error| Error::storage("sync", folder, error))?;
     let record = Record { manifest, notes: Vec::new() };
-    let recorded = store.record(&order.folder, &claim.id, &run.committed()).await;
-    let warning = recorded.err().map(|error| {
+    let run = &run.committed();
+    let recorded = store.record(&order.folder, &claim.id, run).await;
+    let unrecorded = recorded.err().map(|error| {
         format!("The backup is complete, but backups.json could not be written ({error}); the next writing operation records it")
     });
-    Ok((record, warning))
+    let unheld = match &loss {
+        Some((former, _)) => hold_former(store, former, (host.clock)(), run).await.err(),
+        None => None,
+    };
+    let unheld = unheld
+        .map(|error| format!("The backup before the loss could not be marked ({error}): pin it"));
+    Ok((record, unrecorded.into_iter().chain(unheld).collect()))
+}
+
+/// Notes on the backup before a loss that it is that one: it stays, whatever becomes of the one that shows the loss.
+async fn hold_former(
+    store: &Store<'_>,
+    former: &Found,
+    now: DateTime<Utc>,
+    run: &Run,
+) -> Result<(), Error> {
+    let _lock = store.lock(run).await?;
+    let held = former.record.as_ref().is_some_and(Record::is_before_loss);
+    if held || !former.folder.manifest_path(&former.id).exists() {
+        return Ok(());
+    }
+    let note = Note::new(&former.id, NoteKind::BeforeLoss, now, &run.id);
+    write_note(&former.folder, &former.id, &note, run)?;
+    store.record(&former.folder, &former.id, run).await
 }
 
 /// What the caller should know where the database has lost much since its last verified backup, and that
-/// backup's id.
+/// backup. One from the future says nothing, and one that cannot be read gives way to the one before it.
 fn shrinkage_warning(
     store: &Store<'_>,
     manifest: &Manifest,
-) -> Result<Option<(String, String)>, Error> {
+) -> Result<Option<(Found, String)>, Error> {
     let snapshot = store.catalogue.read()?;
     let (views, _) = snapshot.views()?;
-    let former = views
+    let mut former: Vec<&RecordView<'_>> = views
         .iter()
         .filter(|view| view.database_identity.as_deref() == Some(&manifest.database.identity))
         .filter(|view| view.standing().is_verified())
-        .max_by_key(|view| (view.created_at(), view.id()));
-    let Some(id) = former.and_then(|view| BackupId::parse(view.id()).ok()) else {
-        return Ok(None);
+        .filter(|view| view.created_at() - manifest.created_at <= CLOCK_DIFFERENCE)
+        .collect();
+    former.sort_by_key(|view| Reverse((view.created_at(), view.id().to_owned())));
+    let readable = |view: &&RecordView<'_>| {
+        let found = find::find(store, &BackupId::parse(view.id()).ok()?, None).ok()?;
+        (found.record.is_some() && storage::is_artifact(&found.artifact)).then_some(found)
     };
-    // A record without a manifest says too little, and one that cannot be read now says nothing.
-    let found = find::find(store, &id, None).ok().and_then(|found| found.record);
-    let content =
-        |manifest: &Manifest| (manifest.artifact.raw_size_bytes, manifest.artifact.format);
-    Ok(found.and_then(|former| {
-        let (was, is) = (content(&former.manifest), content(manifest));
-        let former =
-            Content { row_counts: &former.manifest.row_counts, raw_bytes: was.0, format: was.1 };
-        let now = Content { row_counts: &manifest.row_counts, raw_bytes: is.0, format: is.1 };
-        shrinkage::warning(id.as_str(), former, now).map(|warning| (id.to_string(), warning))
-    }))
+    let Some(former) = former.iter().find_map(readable) else { return Ok(None) };
+    let Some(record) = &former.record else { return Ok(None) };
+    let was = content(&record.manifest);
+    let warning = shrinkage::warning(former.id.as_str(), was, content(manifest));
+    Ok(warning.map(|warning| (former, warning)))
+}
+
+fn content(manifest: &Manifest) -> Content<'_> {
+    Content {
+        row_counts: &manifest.row_counts,
+        raw_bytes: manifest.artifact.raw_size_bytes,
+        format: manifest.artifact.format,
+    }
 }
 
 /// Gives globals and artifact their names, the artifact last: where it is, the globals are.

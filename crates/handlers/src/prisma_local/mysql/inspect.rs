@@ -194,8 +194,8 @@ pub(super) fn facts(
     objects: &Objects,
     global_read_lock: bool,
 ) -> Result<DatabaseFacts, SessionEnd> {
-    let [size, rows] = session.row(
-        "SELECT coalesce(sum(data_length + index_length), 0), coalesce(sum(data_length), 0) \
+    let [size, rows, time] = session.row(
+        "SELECT coalesce(sum(data_length + index_length), 0), coalesce(sum(data_length), 0), UNIX_TIMESTAMP() \
          FROM information_schema.tables WHERE table_schema = DATABASE()",
     )?;
     let mut warnings = Vec::new();
@@ -214,6 +214,7 @@ pub(super) fn facts(
     Ok(DatabaseFacts {
         size: size.parse().unwrap_or_default(),
         row_bytes: rows.parse().ok().filter(|bytes| *bytes > 0),
+        server_time: time.parse().ok(),
         warnings,
         ..DatabaseFacts::default()
     })

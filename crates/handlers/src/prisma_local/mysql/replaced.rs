@@ -27,7 +27,7 @@ fn all(reached: &mut Reached) -> Result<Vec<ReplacedDatabase>, SessionEnd> {
     )?;
     let of_live = rows
         .into_iter()
-        .filter(|[name, _]| is_replaced(name, |suffix| replaced_name(&live, suffix)))
+        .filter(|[name, _]| is_replaced(name, &live, replaced_name))
         .map(|[name, size]| ReplacedDatabase { name, size: size.parse().unwrap_or_default() });
     Ok(of_live.collect())
 }

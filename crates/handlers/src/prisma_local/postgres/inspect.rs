@@ -18,18 +18,20 @@ const NO_EXTENSION: &str = "NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e \
 /// Measures the database.
 pub(super) fn facts(session: &mut Session) -> Result<DatabaseFacts, SessionEnd> {
     // Pages as the planner knows them: measuring the files would wait for whoever holds a table exclusively.
-    let [size, rows] = session.row(&format!(
+    let [size, rows, time] = session.row(&format!(
         "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())::text, \
          (SELECT coalesce(sum((c.relpages + coalesce(t.relpages, 0))::bigint), 0) \
           * pg_catalog.current_setting('block_size')::bigint \
           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
           LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid \
-          WHERE c.relkind = 'r' AND {OWN_SCHEMAS})::text"
+          WHERE c.relkind = 'r' AND {OWN_SCHEMAS})::text, \
+         extract(epoch FROM pg_catalog.clock_timestamp())::bigint::text"
     ))?;
     let row_bytes = rows.parse().ok().filter(|bytes| *bytes > 0);
     Ok(DatabaseFacts {
         size: size.parse().unwrap_or_default(),
         row_bytes,
+        server_time: time.parse().ok(),
         ..DatabaseFacts::default()
     })
 }

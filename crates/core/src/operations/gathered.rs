@@ -1,22 +1,23 @@
-//! The backups that a plan is made for.
+//! The project's backups as retention sees them.
 
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
+use super::find::Found;
+use super::store::Store;
 use crate::backup_id::{self, BackupId};
 use crate::catalogue::RecordView;
 use crate::error::Error;
-use crate::operations::find::Found;
-use crate::operations::store::Store;
 use crate::records::{Record, RecordStatus};
-use crate::retention::Candidate;
+use crate::retention::{self, Candidate};
 use crate::storage::{self, EnvironmentFolder, FileKind, FolderEntry};
 
 /// Labels and tags of backups that never expire.
 const IMPORTANT: [&str; 2] = ["manual", "important"];
 
 /// A backup and what retention sees of it.
+#[derive(Clone)]
 pub(super) struct Gathered {
     pub candidate: Candidate,
     /// Size of the artifact, in bytes.
@@ -74,9 +75,11 @@ fn gather_folder(
 
 fn with_manifest(id: &BackupId, folder: &EnvironmentFolder, record: Record) -> Gathered {
     let found = Found::recorded(id, folder, record.clone());
+    let record_says_before_loss = record.is_before_loss();
     let Record { manifest, .. } = record;
     let words = manifest.label.iter().chain(&manifest.tags);
-    let artifact = storage::artifact_bytes(&found.artifact).ok();
+    // Where a link leads is what is there.
+    let artifact = storage::artifact_bytes(&storage::resolved(&found.artifact)).ok();
     let candidate = Candidate {
         id: manifest.backup_id,
         environment: manifest.environment,
@@ -89,6 +92,7 @@ fn with_manifest(id: &BackupId, folder: &EnvironmentFolder, record: Record) -> G
         important: words.into_iter().any(|word| is_important(word)),
         safety_backup: backup_id::safety_reason(manifest.reason.as_deref()).is_some(),
         removal_begun: found.standing.status == RecordStatus::Deleting,
+        before_loss: record_says_before_loss,
         shrunk_since: manifest.shrunk_since,
     };
     Gathered { candidate, size: artifact.unwrap_or_default(), found: Some(found) }
@@ -110,7 +114,21 @@ fn without_manifest(view: &RecordView<'_>) -> Gathered {
     Gathered { candidate, size: view.size_bytes.unwrap_or_default(), found: None }
 }
 
-/// When backups were made, for the clock to be held against.
-pub(super) fn times(gathered: &[Gathered]) -> impl Iterator<Item = DateTime<Utc>> {
-    gathered.iter().map(|one| one.candidate.created_at)
+/// Whether a backup is the newest good one of its database, whatever the index says of others.
+pub(super) fn is_last_good(
+    store: &Store<'_>,
+    found: &Found,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let gathered = gather(store, Some(found.folder.environment.as_str()))?;
+    let others = gathered.iter().map(|one| &one.candidate);
+    let good = found.standing.is_verified() && storage::is_artifact(&found.artifact);
+    let own = gathered.iter().find(|one| one.candidate.id == found.id.as_str());
+    Ok(own.is_some_and(|own| {
+        // Of one without a manifest nobody knows which database it is of.
+        let newest = retention::newest_good(others, own.candidate.database.as_deref(), now);
+        good && newest.is_none_or(|newest| {
+            !retention::is_future(&own.candidate, now) && newest.place() <= own.candidate.place()
+        })
+    }))
 }
