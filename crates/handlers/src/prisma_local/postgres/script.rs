@@ -1,5 +1,5 @@
 //! Checks that a SQL script by `pg_dump`, `pg_restore` or `pg_dumpall` is whole, as it passes, and counts the
-//! rows that it carries.
+//! rows that it carries; and leaves parts of it out on its way into `psql`.
 //!
 //! | file | what it knows |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `client_encoding` | which bytes are halves of characters |
 //! | `statement` | what a statement is, as far as that decides how the script goes on |
 //! | `reader` | both together: comments, commands, statements and rows, one after the other |
+//! | `role_filter` | which statements are about owners and privileges, and how the others are passed on |
 //! | `copy_block` | the rows after `COPY … FROM stdin;` |
 //! | `frame` | the comments and `\restrict` lines that a script begins and ends with |
 //! | `incomplete` | what may be missing |
@@ -22,6 +23,7 @@ mod frame;
 mod incomplete;
 mod lexer;
 mod reader;
+mod role_filter;
 mod statement;
 
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod tests;
 pub(crate) use frame::ScriptKind;
 pub(crate) use incomplete::IncompleteScript;
 pub(crate) use lexer::text_in;
+pub(crate) use role_filter::RoleFilter;
 pub(crate) use statement::TableName;
 
 use std::collections::BTreeMap;

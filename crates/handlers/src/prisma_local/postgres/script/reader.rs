@@ -56,6 +56,16 @@ impl ScriptReader {
         self.lexer.text()
     }
 
+    /// Whether the bytes that were read last are between statements, and of none.
+    pub(super) fn is_between_statements(&self) -> bool {
+        self.block.is_none() && self.statement.is_unstarted() && self.lexer.is_between_tokens()
+    }
+
+    /// Whether what was begun last may turn out to be a statement about owners or privileges.
+    pub(super) fn may_be_about_roles(&self) -> bool {
+        self.block.is_none() && self.statement.may_be_about_roles()
+    }
+
     /// Says what the script breaks off within if it ends here.
     pub(super) fn finish(self) -> Result<(), IncompleteScript> {
         if let Some(block) = self.block {
@@ -102,7 +112,7 @@ impl ScriptReader {
                 self.block = Some(CopyBlock::new(TableName { schema, name: name.clone() }));
             }
             Finished::Set(setting) => self.set(setting),
-            Finished::Insert | Finished::Other => {}
+            Finished::Insert | Finished::Owner | Finished::Privileges | Finished::Other => {}
         }
         Passed::Statement { is_first, finished }
     }
