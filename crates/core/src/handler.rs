@@ -201,6 +201,15 @@ pub struct Examination {
     pub row_counts: Option<RowCounts>,
 }
 
+/// What a restore leaves out of a dump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Who owns what: everything belongs to who restores it.
+    pub owners: bool,
+    /// Who may do what: only the owners may anything.
+    pub privileges: bool,
+}
+
 /// A backup that is to be restored into a database of its own, to prove that it can be.
 #[derive(Clone, Debug)]
 pub struct ScratchOrder {
@@ -214,6 +223,8 @@ pub struct ScratchOrder {
     pub migrations_schema: Option<String>,
     /// A locked, empty file beside the artifact, for an engine whose databases are files.
     pub file: Option<PathBuf>,
+    /// What is not to be brought back; nothing where the engine's dumps have none of it.
+    pub left_out: LeftOut,
 }
 
 /// What a restored scratch database held. It is gone by then.

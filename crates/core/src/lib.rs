@@ -43,8 +43,8 @@ pub use digest::of_lines as sha256_of_lines;
 pub use error::{ClientPackage, Error, VerificationFailure, is_disk_full};
 pub use handler::{
     ArtifactForm, ArtifactToExamine, Checksums, Compression, Database, DatabaseFacts, Depth,
-    Destination, DumpOrder, Dumped, Examination, Handler, LiveDatabase, LiveState, Replaced,
-    ReplacedDatabase, ScratchOrder, ScratchRestored, ToolSettings,
+    Destination, DumpOrder, Dumped, Examination, Handler, LeftOut, LiveDatabase, LiveState,
+    Replaced, ReplacedDatabase, ScratchOrder, ScratchRestored, ToolSettings,
 };
 pub use host::{Host, Launch, Launcher};
 pub use interrupt::{Interrupt, Signal};

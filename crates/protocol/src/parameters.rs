@@ -405,6 +405,14 @@ pub struct RestoreBackupParameters {
     /// Take no safety backup of what is replaced; refused in protected environments. Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub skip_safety_backup: Option<bool>,
+    /// Leave out who owns what in the dump: everything belongs to the URL's user afterwards. For a server without
+    /// the dump's roles. PostgreSQL only. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub no_owner: Option<bool>,
+    /// Leave out who may do what in the dump: `GRANT`, `REVOKE` and `ALTER DEFAULT PRIVILEGES`. PostgreSQL only.
+    /// Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub no_privileges: Option<bool>,
     /// How many seconds to wait for another run on the same database, from 0 to 86400. Default: 30.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(range(max = 86_400))]

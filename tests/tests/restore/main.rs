@@ -4,6 +4,7 @@
 
 mod asked;
 mod killed;
+mod left_out;
 mod live;
 mod missing;
 mod mysql;

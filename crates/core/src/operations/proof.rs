@@ -10,7 +10,7 @@ use super::find::Found;
 use super::session::Session;
 use super::verify::scratch_beside;
 use crate::error::{Error, VerificationFailure};
-use crate::handler::ScratchOrder;
+use crate::handler::{LeftOut, ScratchOrder};
 use crate::host::Host;
 use crate::progress::Step;
 use crate::project::Project;
@@ -78,6 +78,7 @@ pub(super) async fn prove(
         migrations_table: project.configuration.migrations_table().to_owned(),
         migrations_schema,
         file: file.as_ref().map(|file| file.path().to_path_buf()),
+        left_out: LeftOut::default(),
     };
     let settled =
         connected.settle(Duration::from_secs(super::DEFAULT_WAIT_SECONDS.into()), run).await?;

@@ -147,6 +147,16 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             ];
             (suggestions, Some(next))
         }
+        Error::RestoreFailed { words: Some(words), .. }
+            if context.is_restore() && is_role_missing(words) =>
+        {
+            missing_role_advice(context)
+        }
+        Error::RestoreFailed { .. } if context.is_restore() => say([
+            "Read prisma_output: a role, an extension or a right may be missing on the server, which says nothing against the backup".to_owned(),
+            "Where a PostgreSQL server lacks the roles that the backup names, send \"no_owner\": true and \"no_privileges\": true".to_owned(),
+            "Then send the same request again".to_owned(),
+        ]),
         Error::RestoreFailed { .. } => say([
             "Read prisma_output: a role, an extension or a right may be missing on the server, which says nothing against the backup".to_owned(),
             "Name the variable with the URL of a server that has them in verification.database_url_env".to_owned(),
@@ -222,6 +232,36 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             "If it happens again, report it with the output of BACKUP_MANAGER_LOG=debug".to_owned(),
         ]),
     }
+}
+
+/// Whether PostgreSQL says, in English, that there is no such role.
+fn is_role_missing(words: &str) -> bool {
+    // The name may have line breaks in it. A blank before a quote begins the name of something else.
+    let after = words.split_once("role \"").map(|(_, after)| after);
+    let name = after.and_then(|after| after.split_once("\" does not exist"));
+    name.is_some_and(|(name, _)| !name.contains(" \""))
+}
+
+/// The request that leaves out all that names roles, unless that was not enough.
+fn missing_role_advice(context: &FailureContext<'_>) -> Advice {
+    let is_set = |parameter| context.parameter(parameter) == Some(&Value::Bool(true));
+    let create =
+        "create the role that prisma_output names on the server, and send the same request again";
+    if is_set("no_owner") && is_set("no_privileges") {
+        return say([
+            format!("Let an administrator {create}"),
+            "Neither no_owner nor no_privileges leaves it out: a policy, a user mapping or a setting names it".to_owned(),
+        ]);
+    }
+    let next = context.request_with("no_owner", true.into()).and_then(|request| {
+        let context = FailureContext { request: Some(request), ..FailureContext::default() };
+        context.request_with("no_privileges", true.into())
+    });
+    let suggestions = vec![
+        "Send recovery.next_request: with no_owner everything belongs to the URL's user, with no_privileges nobody else may anything until it is granted".to_owned(),
+        format!("Or, to bring both back as well, let an administrator {create}"),
+    ];
+    (suggestions, next.map(without_confirmation))
 }
 
 /// The request without a yes that is used up.
@@ -370,4 +410,26 @@ fn confirmation_advice(request: &ConfirmationRequest, context: &FailureContext<'
     suggestions.push("Show the plan to the person who decides".to_owned());
     suggestions.push("After their yes, send recovery.next_request".to_owned());
     (suggestions, context.request_with("confirm", value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_role_is_told_from_what_else_is_missing() {
+        for words in [
+            "ERROR:  role \"shop\" does not exist",
+            "pg_restore: error: could not execute query: ERROR:  role \"a\nb; c\" does not exist\nCommand was: x",
+        ] {
+            assert!(is_role_missing(words), "{words}");
+        }
+        for words in [
+            "ERROR:  relation \"items\" does not exist",
+            "ERROR:  permission denied to grant role \"shop\"\nERROR:  schema \"x\" does not exist",
+            "ERROR:  role \"shop\" already exists",
+        ] {
+            assert!(!is_role_missing(words), "{words}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ mod facts;
 
 use std::path::Path;
 
-use backup_protocol::{ErrorCode, Failure, Recovery, RequestFault};
+use backup_protocol::{ErrorCode, Failure, Operation, OperationName, Recovery, RequestFault};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -56,6 +56,16 @@ impl FailureContext<'_> {
 
     fn location(&self) -> &str {
         self.location.as_deref().unwrap_or(".fractary/plugins/faber-db/backups")
+    }
+
+    fn parameter(&self, name: &str) -> Option<&Value> {
+        self.request.as_ref()?.pointer("/parameters")?.get(name)
+    }
+
+    fn is_restore(&self) -> bool {
+        let operation = self.request.as_ref().and_then(|request| request.get("operation"));
+        let operation = operation.and_then(Value::as_str).and_then(OperationName::from_spelling);
+        operation.is_some_and(|name| name.operation() == Operation::RestoreBackup)
     }
 
     /// A request for another operation on the same project.

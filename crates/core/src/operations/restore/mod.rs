@@ -1,6 +1,7 @@
 //! `restore-backup`: find → examine again → plan → confirmation → safety backup → scratch database, compared
 //! there → the target looked at once more → swap → check. Until the swap nothing of the live database is touched.
 
+mod left_out;
 mod plan;
 mod selection;
 
@@ -24,7 +25,9 @@ use crate::audit::Intent;
 use crate::confirmation::{Bound, Confirmations};
 use crate::database::DatabaseTarget;
 use crate::error::{ConfirmationRequest, Error};
-use crate::handler::{Database, LiveDatabase, LiveState, Replaced, ScratchOrder, ToolSettings};
+use crate::handler::{
+    Database, LeftOut, LiveDatabase, LiveState, Replaced, ScratchOrder, ToolSettings,
+};
 use crate::host::Host;
 use crate::locks::{self, DatabaseLock};
 use crate::progress::Step;
@@ -44,6 +47,7 @@ struct Restore<'a> {
     store: &'a Store<'a>,
     parameters: &'a RestoreBackupParameters,
     target: DatabaseTarget,
+    left_out: LeftOut,
     folder: EnvironmentFolder,
     found: Found,
     manifest: Manifest,
@@ -66,6 +70,7 @@ pub(super) async fn restore(
     let environment = project.environment(&parameters.environment)?;
     run.step(Step::EnvironmentValidated(environment.name.to_string()));
     let target = session.resolve_database_to_restore(host, &project, &environment)?.target;
+    let left_out = left_out::left_out(parameters, &target)?;
     let store = Store::of(&project)?;
     store.catalogue.check_writable()?;
     let skips = parameters.skip_safety_backup.unwrap_or_default();
@@ -102,6 +107,7 @@ pub(super) async fn restore(
         store: &store,
         parameters,
         target,
+        left_out,
         folder,
         found,
         manifest,
@@ -207,6 +213,7 @@ impl Restore<'_> {
             self.found.id.to_string(),
             self.manifest.artifact.sha256.clone(),
             format!("safety backup: {}", self.takes_safety_backup()),
+            left_out::bound(self.left_out),
         ]);
         if let Some(Confirmation::Token(token)) = &self.parameters.confirm {
             let token = tokens.check(token, &bound, now)?;
@@ -224,13 +231,14 @@ impl Restore<'_> {
     fn confirmation_plan(&self) -> ConfirmationPlan {
         let environment = &self.folder.environment;
         let source = self.found.folder.environment.as_str();
-        let consequences = plan::consequences(
+        let mut consequences = plan::consequences(
             &self.differences,
             environment.as_str(),
             source,
             &self.live,
             self.takes_safety_backup(),
         );
+        consequences.extend(left_out::told(self.left_out));
         ConfirmationPlan {
             action: format!("Replace the database of {environment} by backup {}", self.found.id),
             backup_id: Some(self.found.id.to_string()),
@@ -273,6 +281,7 @@ impl Restore<'_> {
             migrations_table: table.to_owned(),
             migrations_schema: self.target.schema().map(str::to_owned),
             file: file.as_ref().map(|file| file.path().to_path_buf()),
+            left_out: self.left_out,
         };
         run.step(Step::RestoringScratch);
         let swapped = self.swap(host, database, order, session, run).await;
@@ -342,6 +351,7 @@ impl Restore<'_> {
         })
     }
 
+    /// Leaves nothing out: the roles in the safety backup are those of the server that it comes back to.
     fn undo_request(&self, safety_backup: &str) -> serde_json::Value {
         json!({"operation": "restore-backup", "parameters": {
             "environment": self.folder.environment.as_str(), "backup_id": safety_backup
@@ -350,6 +360,11 @@ impl Restore<'_> {
 
     fn told(&self, run: &Run) -> RestoreBackupResult {
         let project = self.store.project;
+        let mut warnings = self.settled.clone();
+        if let LiveDatabase::Unreadable(words) = &self.live {
+            warnings.push(format!("What is there cannot be read: {words}"));
+        }
+        warnings.extend(left_out::told(self.left_out));
         RestoreBackupResult {
             backup_id: self.found.id.to_string(),
             source_environment: self.found.folder.environment.to_string(),
@@ -366,13 +381,7 @@ impl Restore<'_> {
             dry_run: false,
             needs_confirmation: false,
             duration_seconds: run.seconds(),
-            warnings: match &self.live {
-                LiveDatabase::Unreadable(words) => {
-                    let words = format!("What is there cannot be read: {words}");
-                    self.settled.iter().cloned().chain([words]).collect()
-                }
-                LiveDatabase::Missing | LiveDatabase::Readable(_) => self.settled.clone(),
-            },
+            warnings,
         }
     }
 }

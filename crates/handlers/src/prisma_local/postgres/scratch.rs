@@ -5,13 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored};
+use backup_core::{Error, Interrupt, LeftOut, LiveState, Run, ScratchOrder, ScratchRestored};
 use backup_protocol::Format;
 
 use super::connect::{Reached, Reaching};
 use super::dump::lock_wait;
 use super::examine::PG_RESTORE;
 use super::quiet;
+use super::script::RoleFilter;
 use super::session::{Session, SessionEnd, identifier, literal, plain_words};
 use super::snapshot::{self, MigrationsTable};
 use crate::prisma_local::loading::LoadTool;
@@ -223,13 +224,21 @@ fn load(
             "--quiet",
             "--set=ON_ERROR_STOP=1",
         ]);
-        tool("psql").feed(&command, &[(order.artifact.clone(), order.form.compression)], Ok)
+        let scripts = [(order.artifact.clone(), order.form.compression)];
+        if order.left_out == LeftOut::default() {
+            tool("psql").feed(&command, &scripts, Ok)
+        } else {
+            let through = |input| Ok(RoleFilter::new(input, order.left_out));
+            tool("psql").feed(&command, &scripts, through)
+        }
     } else {
         let tools = find_all(PG_RESTORE, settings, &reaching.launcher, &run.interrupt)?;
         let command = reaching
             .command_in(&newest(tools)?.path, name, options)
             .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
             .arguments([format!("--jobs={}", settings.threads), format!("--dbname={name}")])
+            .arguments(order.left_out.owners.then_some("--no-owner"))
+            .arguments(order.left_out.privileges.then_some("--no-privileges"))
             .argument("--")
             .argument(&order.artifact);
         tool(PG_RESTORE.spoken).perform(&command)

@@ -1,5 +1,5 @@
 //! Checks that a SQL script by `pg_dump`, `pg_restore` or `pg_dumpall` is whole, as it passes, and counts the
-//! rows that it carries.
+//! rows that it carries; and leaves parts of it out on its way into `psql`.
 //!
 //! | file | what it knows |
 //! |---|---|
@@ -7,6 +7,8 @@
 //! | `byte_kind` | what single bytes are to the lexer |
 //! | `client_encoding` | which bytes are halves of characters |
 //! | `statement` | what a statement is, as far as that decides how the script goes on |
+//! | `reader` | both together: comments, commands, statements and rows, one after the other |
+//! | `role_filter` | which statements are about owners and privileges, and how the others are passed on |
 //! | `copy_block` | the rows after `COPY … FROM stdin;` |
 //! | `frame` | the comments and `\restrict` lines that a script begins and ends with |
 //! | `incomplete` | what may be missing |
@@ -20,6 +22,8 @@ mod copy_block;
 mod frame;
 mod incomplete;
 mod lexer;
+mod reader;
+mod role_filter;
 mod statement;
 
 #[cfg(test)]
@@ -28,16 +32,15 @@ mod tests;
 pub(crate) use frame::ScriptKind;
 pub(crate) use incomplete::IncompleteScript;
 pub(crate) use lexer::text_in;
+pub(crate) use role_filter::RoleFilter;
 pub(crate) use statement::TableName;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use client_encoding::ClientEncoding;
-use copy_block::{CopyBlock, RowEnd};
 use frame::Frame;
-use lexer::{Lexer, Token};
-use statement::{Finished, Setting, Statement};
+use reader::{Passed, ScriptReader};
+use statement::Finished;
 
 /// What a complete script holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,14 +60,8 @@ pub(crate) struct ScriptContents {
 /// one entry for each table.
 #[derive(Clone, Debug)]
 pub(crate) struct ScriptCheck {
-    lexer: Lexer,
-    statement: Statement,
-    /// The rows that are passing.
-    block: Option<CopyBlock>,
-    row_end: RowEnd,
+    reader: ScriptReader,
     frame: Frame,
-    /// Where a name without schema belongs.
-    default_schema: String,
     rows: BTreeMap<TableName, u64>,
     has_inserts: bool,
     is_empty: bool,
@@ -76,12 +73,8 @@ impl ScriptCheck {
     /// A check that has seen nothing.
     pub fn new() -> Self {
         Self {
-            lexer: Lexer::new(),
-            statement: Statement::new(),
-            block: None,
-            row_end: RowEnd::new(),
+            reader: ScriptReader::new(),
             frame: Frame::new(),
-            default_schema: "public".to_owned(),
             rows: BTreeMap::new(),
             has_inserts: false,
             is_empty: true,
@@ -94,7 +87,28 @@ impl ScriptCheck {
         self.is_empty &= bytes.is_empty();
         let mut rest = bytes;
         while !rest.is_empty() && self.refusal.is_none() {
-            rest = if self.block.is_some() { self.pass_rows(rest) } else { self.pass_token(rest) };
+            let (left, passed) = self.reader.read(rest);
+            self.refusal = self.check(passed).err();
+            rest = left;
+        }
+    }
+
+    fn check(&mut self, passed: Passed) -> Result<(), IncompleteScript> {
+        match passed {
+            Passed::Comment => self.frame.comment(self.reader.text()),
+            Passed::MetaCommand => self.frame.meta_command(self.reader.text()),
+            Passed::Token { is_first: true } | Passed::Statement { is_first: true, .. } => {
+                self.frame.statement()
+            }
+            Passed::Statement { finished: Finished::Insert, .. } => {
+                self.has_inserts = true;
+                Ok(())
+            }
+            Passed::Rows(block) => {
+                *self.rows.entry(block.table).or_default() += block.rows;
+                Ok(())
+            }
+            Passed::Statement { .. } | Passed::Token { .. } | Passed::Part => Ok(()),
         }
     }
 
@@ -115,80 +129,9 @@ impl ScriptCheck {
         if let Some(refusal) = self.refusal {
             return Err(refusal);
         }
-        if let Some(block) = self.block {
-            return Err(IncompleteScript::WithinRows { table: block.table, rows: block.rows });
-        }
-        if let Some(part) = self.lexer.unfinished() {
-            return Err(IncompleteScript::Within(part));
-        }
+        self.reader.finish()?;
         let kind = self.frame.finish()?;
         Ok(ScriptContents { kind, rows: self.rows, has_inserts: self.has_inserts })
-    }
-
-    /// Passes rows of the current block, up to its end if that is here. Returns what is left.
-    fn pass_rows<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let Some(mut block) = self.block.take() else { return bytes };
-        match block.pass(bytes, &self.row_end) {
-            Some(after_block) => {
-                *self.rows.entry(block.table).or_default() += block.rows;
-                self.lexer.begin_line();
-                after_block
-            }
-            None => {
-                self.block = Some(block);
-                &[]
-            }
-        }
-    }
-
-    /// Passes one token, or as much of it as is here. Returns what is left.
-    fn pass_token<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (rest, token) = self.lexer.next(bytes);
-        let accepted = match token {
-            None => Ok(()),
-            Some(Token::Comment) => self.frame.comment(self.lexer.text()),
-            Some(Token::MetaCommand) => self.frame.meta_command(self.lexer.text()),
-            Some(token) => self.accept(token),
-        };
-        self.refusal = accepted.err();
-        rest
-    }
-
-    fn accept(&mut self, token: Token) -> Result<(), IncompleteScript> {
-        if self.statement.is_unstarted() {
-            self.frame.statement()?;
-        }
-        let encoding = self.lexer.strings().encoding;
-        let text = encoding.utf8(self.lexer.text());
-        if let Some(finished) = self.statement.accept(token, &text) {
-            self.lexer.end_statement();
-            match finished {
-                Finished::CopyFromStdin { schema, name } => {
-                    let schema = schema.unwrap_or_else(|| self.default_schema.clone());
-                    self.block = Some(CopyBlock::new(TableName { schema, name }));
-                }
-                Finished::Set(setting) => self.set(setting),
-                Finished::Insert => self.has_inserts = true,
-                Finished::Other => {}
-            }
-        } else if !self.statement.reads_words() {
-            self.lexer.skim_statement();
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, setting: Setting) {
-        let Setting { name, value } = setting;
-        match name.as_str() {
-            "standard_conforming_strings" => {
-                let off =
-                    ["off", "false", "no", "0"].contains(&value.to_ascii_lowercase().as_str());
-                self.lexer.strings().escapes = off;
-            }
-            "client_encoding" => self.lexer.strings().encoding = ClientEncoding::named(&value),
-            "search_path" => self.default_schema = value,
-            _ => {}
-        }
     }
 }
 

@@ -171,6 +171,18 @@ impl Lexer {
         &mut self.strings
     }
 
+    /// Whether between two statements no token has begun that could be of the next one.
+    pub(super) fn is_between_tokens(&self) -> bool {
+        let in_none = matches!(
+            self.place,
+            Place::Open
+                | Place::LineComment { .. }
+                | Place::BlockComment { .. }
+                | Place::MetaCommand
+        );
+        in_none && self.is_between_statements()
+    }
+
     /// What the script would break off within if it ended here. An unfinished comment of one line is nothing.
     pub(super) fn unfinished(&self) -> Option<Part> {
         match self.place {

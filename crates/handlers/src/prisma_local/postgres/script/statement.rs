@@ -50,6 +50,10 @@ pub(super) enum Finished {
     },
     Set(Setting),
     Insert,
+    /// It gives an object to an owner.
+    Owner,
+    /// It gives or takes privileges, or says on whose behalf that is done.
+    Privileges,
     Other,
 }
 
@@ -67,6 +71,11 @@ enum Form {
     Copy(CopyStatement),
     Set(SetStatement),
     Insert,
+    Alter(AlterStatement),
+    /// `GRANT` or `REVOKE`.
+    Privileges,
+    /// `RESET`, which says what it resets as `SET` does what it sets.
+    Reset(SetStatement),
     /// `CREATE`, and perhaps `OR REPLACE`.
     Create,
     Routine(Routine),
@@ -84,7 +93,17 @@ impl Statement {
 
     /// Whether words can still make a difference to it.
     pub(super) fn reads_words(&self) -> bool {
-        !matches!(self.form, Form::Insert | Form::Other)
+        !matches!(self.form, Form::Insert | Form::Privileges | Form::Other)
+    }
+
+    /// Whether it may turn out to be about owners or privileges.
+    pub(super) fn may_be_about_roles(&self) -> bool {
+        match self.form {
+            Form::Unstarted | Form::Alter(_) | Form::Privileges | Form::Set(_) | Form::Reset(_) => {
+                true
+            }
+            Form::Copy(_) | Form::Insert | Form::Create | Form::Routine(_) | Form::Other => false,
+        }
     }
 
     /// Takes a token and its text. Returns what the statement was once this was its end.
@@ -110,8 +129,9 @@ impl Statement {
             Form::Create => self.form = Form::Other,
             Form::Copy(copy) => copy.accept(token, text),
             Form::Routine(routine) if outermost => routine.accept(token, text),
-            Form::Set(set) => set.accept(token, text),
-            Form::Routine(_) | Form::Insert | Form::Other => {}
+            Form::Set(set) | Form::Reset(set) => set.accept(token, text),
+            Form::Alter(alter) => alter.accept(token, text),
+            Form::Routine(_) | Form::Insert | Form::Privileges | Form::Other => {}
         }
         None
     }
@@ -123,7 +143,13 @@ impl Statement {
     fn finish(&mut self) -> Finished {
         match std::mem::replace(&mut self.form, Form::Unstarted) {
             Form::Copy(copy) => copy.finish(),
+            // `SET SESSION AUTHORIZATION` stands around the privileges that another than the owner gave.
+            Form::Set(set) | Form::Reset(set) if set.setting.name == "authorization" => {
+                Finished::Privileges
+            }
             Form::Set(set) => Finished::Set(set.setting),
+            Form::Alter(alter) => alter.finish(),
+            Form::Privileges => Finished::Privileges,
             Form::Insert => Finished::Insert,
             _ => Finished::Other,
         }
@@ -142,6 +168,12 @@ impl Form {
             Self::Create
         } else if is("set") {
             Self::Set(SetStatement::default())
+        } else if is("reset") {
+            Self::Reset(SetStatement::default())
+        } else if is("alter") {
+            Self::Alter(AlterStatement::default())
+        } else if is_one_of(text, &["grant", "revoke"]) {
+            Self::Privileges
         } else if is("copy") {
             Self::Copy(CopyStatement::default())
         } else {
@@ -212,6 +244,45 @@ impl SetStatement {
             && !(token == Token::Word && is_one_of(text, &["to"]))
         {
             *value = token.name(text);
+        }
+    }
+}
+
+/// `ALTER … OWNER TO role` or `ALTER DEFAULT PRIVILEGES …`, or another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum AlterStatement {
+    #[default]
+    Begun,
+    AfterDefault,
+    DefaultPrivileges,
+    /// Within what is altered, or what is done to it.
+    Within,
+    AfterOwner,
+    AfterTo,
+    /// After the role that becomes the owner, which ends the statement.
+    AfterRole,
+}
+
+impl AlterStatement {
+    fn accept(&mut self, token: Token, text: &[u8]) {
+        let is_word = |word: &str| token == Token::Word && is_one_of(text, &[word]);
+        *self = match self {
+            // A reserved word: nothing that is altered begins so.
+            Self::Begun if is_word("default") => Self::AfterDefault,
+            Self::AfterDefault if is_word("privileges") => Self::DefaultPrivileges,
+            Self::DefaultPrivileges => Self::DefaultPrivileges,
+            Self::AfterOwner if is_word("to") => Self::AfterTo,
+            Self::AfterTo if token.is_name() => Self::AfterRole,
+            _ if is_word("owner") => Self::AfterOwner,
+            _ => Self::Within,
+        };
+    }
+
+    fn finish(self) -> Finished {
+        match self {
+            Self::AfterRole => Finished::Owner,
+            Self::DefaultPrivileges => Finished::Privileges,
+            _ => Finished::Other,
         }
     }
 }

@@ -4,6 +4,7 @@ mod endings;
 mod properties;
 mod reading;
 mod real_dumps;
+mod role_filter;
 
 use super::*;
 

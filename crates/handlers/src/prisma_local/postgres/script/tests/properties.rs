@@ -6,8 +6,8 @@ use super::*;
 
 /// A part of a script, and the rows in it.
 #[derive(Clone, Debug)]
-struct Piece {
-    text: String,
+pub(super) struct Piece {
+    pub(super) text: String,
     rows: Option<(TableName, u64)>,
 }
 
@@ -18,7 +18,7 @@ impl Piece {
 }
 
 /// Text that looks like parts of a script.
-fn bait() -> impl Strategy<Value = String> {
+pub(super) fn bait() -> impl Strategy<Value = String> {
     let fragments = vec![
         "\n",
         "\n",
@@ -54,7 +54,7 @@ fn bait() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(fragments), 0..12).prop_map(|parts| parts.concat())
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -71,7 +71,7 @@ fn copy_block() -> impl Strategy<Value = Piece> {
     })
 }
 
-fn piece() -> impl Strategy<Value = Piece> {
+pub(super) fn piece() -> impl Strategy<Value = Piece> {
     let text = |write: fn(String) -> String| bait().prop_map(move |bait| Piece::new(write(bait)));
     prop_oneof![
         3 => copy_block(),

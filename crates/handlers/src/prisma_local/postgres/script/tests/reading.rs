@@ -201,7 +201,7 @@ fn little_is_kept_of_long_things() {
     );
     let mut check = ScriptCheck::new();
     check.feed(dump(&statements).as_bytes());
-    assert!(check.lexer.text().len() <= 1024);
+    assert!(check.reader.text().len() <= 1024);
     let contents = check.finish().unwrap();
     let (name, count) = contents.rows.into_iter().next().unwrap();
     assert!(name.schema.len() <= 1024 && name.name.len() <= 1024);

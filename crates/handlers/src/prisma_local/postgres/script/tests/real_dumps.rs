@@ -18,6 +18,9 @@ const SHIFT_JIS: &[u8] = include_bytes!("dumps/shift_jis.sql");
 /// `pg_dumpall` of a server with two databases of which each has a table `Order`.
 const CLUSTER: &[u8] = include_bytes!("dumps/cluster.sql");
 
+/// All of them.
+pub(super) const ALL: [&[u8]; 4] = [DATABASE, INSERTS, SHIFT_JIS, CLUSTER];
+
 #[test]
 fn every_row_of_a_database_is_counted() {
     let contents = check(DATABASE).unwrap();

@@ -1,0 +1,174 @@
+//! What is left out of a script about owners and privileges, and that nothing else is.
+
+use std::io::Write;
+
+use backup_core::LeftOut;
+use proptest::prelude::*;
+
+use super::properties::{bait, piece, quoted};
+use super::*;
+
+const OWNERS: LeftOut = LeftOut { owners: true, privileges: false };
+const PRIVILEGES: LeftOut = LeftOut { owners: false, privileges: true };
+const BOTH: LeftOut = LeftOut { owners: true, privileges: true };
+
+fn filtered(script: &[u8], left_out: LeftOut, pieces: usize) -> String {
+    let mut out = Vec::new();
+    let mut filter = RoleFilter::new(&mut out, left_out);
+    for part in script.chunks(pieces) {
+        filter.write_all(part).unwrap();
+    }
+    filter.flush().unwrap();
+    drop(filter);
+    String::from_utf8(out).unwrap()
+}
+
+/// What is left of a script, without its blank lines.
+fn lines(script: &str, left_out: LeftOut) -> Vec<String> {
+    let whole = filtered(script.as_bytes(), left_out, usize::MAX);
+    for pieces in [1, 2, 3, 7, 64] {
+        assert_eq!(filtered(script.as_bytes(), left_out, pieces), whole, "{pieces}");
+    }
+    whole.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+const OWNED: [&str; 6] = [
+    "ALTER TABLE public.items OWNER TO app;",
+    "ALTER FUNCTION public.f(integer, \"odd;\n type\") OWNER TO \"the\nowner; of \"\"it\"\"\";",
+    "ALTER SCHEMA owner OWNER TO owner;",
+    "ALTER OPERATOR public.<< (NONE, integer) OWNER TO app;",
+    "ALTER LARGE OBJECT 16401 OWNER TO app;",
+    "ALTER TEXT SEARCH CONFIGURATION public.owner OWNER TO app;",
+];
+const GRANTED: [&str; 7] = [
+    "GRANT SELECT(a),INSERT(b) ON TABLE public.items TO app WITH GRANT OPTION;",
+    "REVOKE USAGE ON SCHEMA public FROM PUBLIC;",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE app IN SCHEMA public GRANT SELECT ON TABLES TO \"a;\nb\";",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE app REVOKE ALL ON FUNCTIONS FROM PUBLIC;",
+    "SET SESSION AUTHORIZATION \"app; owner\";",
+    "RESET SESSION AUTHORIZATION;",
+    "GRANT ALL ON FUNCTION public.f(text) TO app;",
+];
+const KEPT: [&str; 9] = [
+    "ALTER TABLE ONLY public.items ADD CONSTRAINT c CHECK ((a <> 'x OWNER TO y'));",
+    "ALTER TABLE public.items ALTER COLUMN owner SET DEFAULT 1;",
+    "ALTER TABLE public.owner ENABLE ROW LEVEL SECURITY;",
+    "CREATE POLICY owner ON public.items TO app;",
+    "COMMENT ON TABLE public.items IS 'GRANT ALL ON x TO y;';",
+    "SET search_path = public;",
+    "RESET work_mem;",
+    "CREATE FUNCTION f() AS $$ GRANT a TO b; ALTER TABLE x OWNER TO y; $$;",
+    "CREATE FUNCTION g() BEGIN ATOMIC SELECT owner FROM owners; END;",
+];
+
+#[test]
+fn owners_and_privileges_are_left_out_as_asked() {
+    let script = [OWNED.as_slice(), &GRANTED, &KEPT].concat().join("\n\n") + "\n";
+    let expected = |parts: &[&[&str]]| -> Vec<String> {
+        let text = parts.concat().join("\n");
+        text.lines().map(str::to_owned).collect()
+    };
+    assert_eq!(lines(&script, OWNERS), expected(&[&GRANTED, &KEPT]));
+    assert_eq!(lines(&script, PRIVILEGES), expected(&[&OWNED, &KEPT]));
+    assert_eq!(lines(&script, BOTH), expected(&[&KEPT]));
+    assert_eq!(filtered(script.as_bytes(), LeftOut::default(), 5), script);
+}
+
+#[test]
+fn rows_and_comments_pass_whatever_is_in_them() {
+    let script = dump(
+        "\\restrict GRANT\n-- GRANT a TO b;\n/* ALTER TABLE x OWNER TO y; */\nCOPY public.items (a) FROM stdin;\nGRANT a TO b;\nALTER TABLE x OWNER TO y;\n\\.\n\n-- Name: items; Type: ACL\n",
+    );
+    for pieces in [1, 2, 5, 1000] {
+        assert_eq!(filtered(script.as_bytes(), BOTH, pieces), script);
+    }
+}
+
+#[test]
+fn so_much_is_held_back_and_no_more() {
+    let long = format!("ALTER TABLE x ADD CHECK (a <> '{}');\n", "y".repeat(100_000));
+    let owner = format!("ALTER FUNCTION f({}) OWNER TO app;\n", "text, ".repeat(8_000));
+    let script = format!("{long}SELECT 1;\nGRANT a TO b;\n{owner}");
+    let left = format!("{long}SELECT 1;\n\n\n");
+    assert_eq!(filtered(script.as_bytes(), BOTH, 4096), left);
+    let endless = format!("ALTER TABLE x{} OWNER TO app;\nGRANT a TO b;", " ".repeat(70_000));
+    let mut out = Vec::new();
+    let mut filter = RoleFilter::new(&mut out, BOTH);
+    for part in endless.as_bytes().chunks(1000) {
+        filter.write_all(part).unwrap();
+        assert!(filter.held.capacity() <= 128 * 1024);
+    }
+    filter.flush().unwrap();
+    drop(filter);
+    assert_eq!(String::from_utf8(out).unwrap(), endless.replace("GRANT a TO b;", ""));
+}
+
+#[test]
+fn real_dumps_lose_nothing_else() {
+    for script in real_dumps::ALL {
+        let mut left = Vec::new();
+        let mut filter = RoleFilter::new(&mut left, BOTH);
+        script.chunks(777).for_each(|part| filter.write_all(part).unwrap());
+        filter.flush().unwrap();
+        drop(filter);
+        assert!(left.len() < script.len());
+        assert_eq!(check(&left), check(script));
+        let (Ok(script), Ok(left)) = (str::from_utf8(script), String::from_utf8(left)) else {
+            continue;
+        };
+        assert_eq!(lines_about_nobody(&left), lines_about_nobody(script));
+        let owned = script.matches(" OWNER TO ").count() - left.matches(" OWNER TO ").count();
+        assert!(owned > 0);
+    }
+}
+
+fn lines_about_nobody(script: &str) -> Vec<String> {
+    let is_about_roles = |line: &str| {
+        let owner =
+            line.starts_with("ALTER ") && line.contains(" OWNER TO ") && line.ends_with(';');
+        owner || ["GRANT ", "REVOKE "].iter().any(|word| line.starts_with(word))
+    };
+    let script = script.replace("\"new\nline\"", "\"new line\"");
+    let lines = script.lines().filter(|line| !line.is_empty() && !is_about_roles(line));
+    lines.map(str::to_owned).collect()
+}
+
+/// A statement about roles whose names are anything.
+fn about_roles() -> impl Strategy<Value = String> {
+    let forms = vec![
+        "ALTER TABLE {a} OWNER TO {b};\n",
+        "ALTER FUNCTION {a}.{b}({a}, {b}) OWNER TO {a};\n",
+        "GRANT SELECT ON TABLE {a} TO {b};\n",
+        "REVOKE ALL ON FUNCTION {a}({b}) FROM {b};\n",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {a} IN SCHEMA {b} GRANT ALL ON TABLES TO {a};\n",
+        "SET SESSION AUTHORIZATION {a};\n",
+        "RESET SESSION AUTHORIZATION;\n",
+    ];
+    (prop::sample::select(forms), bait(), bait()).prop_map(|(form, a, b)| {
+        form.replace("{a}", "\u{1}").replace("{b}", &quoted(&b)).replace('\u{1}', &quoted(&a))
+    })
+}
+
+proptest! {
+    #[test]
+    fn only_statements_about_roles_go_wherever_they_stand(
+        parts in prop::collection::vec(prop_oneof![
+            piece().prop_map(|piece| (piece.text, true)),
+            about_roles().prop_map(|text| (text, false)),
+        ], 0..12),
+        pieces in 1usize..200,
+    ) {
+        let text = |only_kept: bool| -> String {
+            let parts = parts.iter().map(|(text, is_kept)| match (only_kept, *is_kept) {
+                (true, false) => "\n",
+                _ => text.as_str(),
+            });
+            parts.collect()
+        };
+        let script = dump(&text(false));
+        let left = filtered(script.as_bytes(), BOTH, pieces);
+        prop_assert_eq!(&left, &dump(&text(true)));
+        prop_assert_eq!(filtered(script.as_bytes(), BOTH, usize::MAX), left);
+        prop_assert_eq!(filtered(script.as_bytes(), LeftOut::default(), pieces), script);
+    }
+}
