@@ -160,8 +160,9 @@ fn a_removal_that_was_begun_is_taken_back_where_it_would_take_the_last_good_back
     project.fail(&verify, "verification_failed");
     note(&project, "dev", &ids[0], "20250101T000000000", "deleting");
     note(&project, "dev", &ids[1], "20250101T000000000", "deleting");
-    let made = project.create("staging");
-    assert!(made["warnings"].to_string().contains("is taken back"), "{made:#}");
+    let pin = json!({"operation": "pin-backup", "parameters": {"backup_id": ids[2]}});
+    let pinned = project.succeed(&pin);
+    assert!(pinned["warnings"].to_string().contains("is taken back"), "{pinned:#}");
     let verified = json!({"operation": "list-backups",
         "parameters": {"environment": "dev", "status": "verified"}});
     let listed = project.succeed(&verified);

@@ -45,7 +45,7 @@ pub(super) async fn delete(
     if let (true, Ok(found)) = (tidy.removed.contains(&id), before) {
         // The yes was given to the request that began the removal.
         session.set_environment(found.folder.environment.as_str());
-        return done(&store, &found, Some(found.size), true);
+        return done(&store, &found, Some(found.size), true, tidy.about_removals().collect());
     }
     let found = find::find(&store, &id, environment)?;
     session.set_environment(found.folder.environment.as_str());
@@ -55,8 +55,9 @@ pub(super) async fn delete(
     let doomed = [Doomed { found: &found, owned: owned(&found), last_good }];
     let mut removed = removal::remove(&store, &doomed, (host.clock)(), run).await?;
     let freed = removed.pop().ok_or_else(|| Error::internal("each removal has its outcome"))??;
+    let about_removals: Vec<String> = tidy.about_removals().collect();
     drop(tidy);
-    done(&store, &found, freed, owned(&found))
+    done(&store, &found, freed, owned(&found), about_removals)
 }
 
 /// Whether the artifact's file goes with the backup: a manifest names its own artifact, but a record without
@@ -76,12 +77,19 @@ fn owns_artifact(store: &Store<'_>, found: &Found, live_databases: &[PathBuf]) -
     in_own_folder && !of_another && find::is_kept_here(store, &path, live_databases)
 }
 
-fn done(store: &Store<'_>, found: &Found, freed: Option<u64>, owned: bool) -> Result<Done, Error> {
-    let result = DeleteBackupResult {
+fn done(
+    store: &Store<'_>,
+    found: &Found,
+    freed: Option<u64>,
+    owned: bool,
+    about_removals: Vec<String>,
+) -> Result<Done, Error> {
+    let mut result = DeleteBackupResult {
         freed_bytes: freed.unwrap_or_default(),
         artifact_existed: freed.is_some(),
         ..described(store, found, owned, freed.is_some())
     };
+    result.warnings.extend(about_removals);
     Done::new(&result, format!("Backup deleted: {}", found.id))
 }
 

@@ -42,6 +42,7 @@ pub(super) async fn pin(
         // The note is the truth; whatever comes now, its consequence is recorded.
         store.record(&found.folder, &id, &run.committed()).await?;
     }
+    let about_removals: Vec<String> = tidy.about_removals().collect();
     drop(tidy);
     let expires_at = found.record.as_ref().map(|record| record.manifest.expires_at);
     let result = PinBackupResult {
@@ -49,7 +50,10 @@ pub(super) async fn pin(
         pinned,
         changed,
         expires_at,
-        warnings: warnings(&found, pinned, expires_at, now),
+        warnings: warnings(&found, pinned, expires_at, now)
+            .into_iter()
+            .chain(about_removals)
+            .collect(),
     };
     let message = if pinned { "Backup pinned" } else { "Backup unpinned" };
     Done::new(&result, format!("{message}: {id}"))

@@ -130,7 +130,8 @@ impl<'a> Store<'a> {
                         Ok(()) => reconciled.removed.push((folder.clone(), id)),
                         // One file that cannot be removed must not keep a backup from being made.
                         Err(error) => reconciled.stuck.push(format!(
-                            "The removal of {id} was begun and cannot be finished: {error}"
+                            "The removal of {id} was begun and cannot be finished: {}",
+                            error.with_reason()
                         )),
                     }
                 }
@@ -226,7 +227,7 @@ impl<'a> Store<'a> {
         writer.commit(run)?;
         let left = reconciled.removed.iter().filter_map(|(folder, id)| {
             let error = remove_deleting_notes(folder, id).err()?;
-            Some(format!("{id} is removed, but its last note is not: {error}"))
+            Some(format!("{id} is removed, but its last note is not: {}", error.with_reason()))
         });
         Ok(left.collect())
     }
@@ -305,8 +306,12 @@ impl TidyStore {
 
     /// What the caller should know: removals that are stuck, and files that no manifest speaks of.
     pub(super) fn warnings(&self, shown: impl Fn(&std::path::Path) -> String) -> Vec<String> {
-        let shown_stuck = self.stuck.iter().take(MOST_STUCK_SHOWN).cloned();
-        shown_stuck.chain(self.foreign_files(shown)).collect()
+        self.about_removals().chain(self.foreign_files(shown)).collect()
+    }
+
+    /// What became of removals that were begun earlier, other than that they are finished.
+    pub(super) fn about_removals(&self) -> impl Iterator<Item = String> {
+        self.stuck.iter().take(MOST_STUCK_SHOWN).cloned()
     }
 
     fn foreign_files(&self, shown: impl Fn(&std::path::Path) -> String) -> Option<String> {

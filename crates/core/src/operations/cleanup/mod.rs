@@ -162,6 +162,7 @@ impl Cleanup<'_> {
                 .map_err(|error| interrupted_by(error, cleaned.as_ref()))?;
             let planned = self.plan(agreed.as_ref())?;
             if agreed.is_none() {
+                warnings.extend(tidy.about_removals());
                 self.confirm(&planned, run)?;
                 agreed = Some(planned.removed().map(|one| one.candidate.id.clone()).collect());
             }
