@@ -126,7 +126,7 @@ pub struct CleanupBackupsResult {
     pub freed_human: String,
     /// The plan, backups that go first, then the newest: as many as fit.
     pub backups: Vec<RetentionDecision>,
-    /// The databases whose place restores took; with `replaced`.
+    /// The databases whose place restores took, at most 20; with `replaced`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replaced: Option<Vec<ReplacedDatabaseShown>>,
     /// With `dry_run`: send it as `cursor` for the next page; absent on the last one.

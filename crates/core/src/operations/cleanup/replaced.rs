@@ -7,7 +7,7 @@ use backup_protocol::{
     ReplacedDatabaseShown,
 };
 
-use super::policy;
+use super::{MOST_NAMED, policy};
 use crate::audit::Intent;
 use crate::confirmation::{Bound, Confirmations};
 use crate::error::{ConfirmationRequest, Error};
@@ -93,7 +93,10 @@ fn confirm(
     let goes = |one: &ReplacedDatabase| format!("{} goes, {}", one.name, size::human(one.size));
     let mut consequences =
         vec!["The restores that replaced them can no longer be taken back".to_owned()];
-    consequences.extend(found.iter().map(goes));
+    consequences.extend(found.iter().take(MOST_NAMED).map(goes));
+    if found.len() > MOST_NAMED {
+        consequences.push(format!("and {} more", found.len() - MOST_NAMED));
+    }
     Err(Error::ConfirmationRequired(Box::new(ConfirmationRequest {
         plan: ConfirmationPlan {
             action: format!("Remove {} databases that restores replaced", found.len()),
@@ -140,7 +143,7 @@ async fn remove(
 
 fn result(found: &[ReplacedDatabase]) -> CleanupBackupsResult {
     let freed = found.iter().map(|one| one.size).sum();
-    let shown = found.iter().map(|one| ReplacedDatabaseShown {
+    let shown = found.iter().take(MOST_NAMED).map(|one| ReplacedDatabaseShown {
         database: one.name.clone(),
         size_bytes: one.size,
         size_human: size::human(one.size),
