@@ -423,7 +423,9 @@ fn a_removal_that_cannot_be_finished_keeps_no_backup_from_being_made() {
     let made = user.succeed(&create("dev"));
     let id = made["backup_id"].as_str().unwrap();
     let note = format!("dev/{id}.note.20250124T140000000.deleting.00000000deadbeef.json");
-    std::fs::write(user.project.backups().join(note), "").unwrap();
+    let text = json!({"note_version": "1.0", "backup_id": id, "kind": "deleting", "last_good": true,
+        "at": "2025-01-24T14:00:00Z", "run_id": "00000000deadbeef", "host": "here"});
+    std::fs::write(user.project.backups().join(note), text.to_string()).unwrap();
     {
         let _folder = Permissions::of(user.project.backups().join("dev"), 0o555);
         let other = user.succeed(&create("staging"));

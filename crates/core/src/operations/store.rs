@@ -163,8 +163,15 @@ impl<'a> Store<'a> {
             if meant || !ours || !whole || !gathered::is_last_good(self, &found, now)? {
                 continue;
             }
-            remove_deleting_notes_among(&report.entries, folder, &id)?;
+            let taken = remove_deleting_notes_among(&report.entries, folder, &id);
             report.deletions.remove(&id);
+            if let Err(error) = taken {
+                let reason = error.with_reason();
+                reconciled.stuck.push(format!(
+                    "The removal of {id} was begun, and cannot be taken back although it is the newest verified backup of its database now: {reason}"
+                ));
+                continue;
+            }
             report.entries.retain(|entry| {
                 !matches!(&entry.kind, FileKind::Note(of, note)
                     if *of == id && note.kind == NoteKind::Deleting)
