@@ -1,6 +1,7 @@
 //! Restoring into a PostgreSQL database that is not there.
 
 use backup_tests::Project;
+use backup_tests::live_host::{LiveHost, wait_until};
 use backup_tests::servers::PostgresServer;
 use serde_json::{Value, json};
 
@@ -56,4 +57,28 @@ fn a_backup_that_does_not_load_leaves_no_empty_database() {
     let failed = project.fail(&asked["recovery"]["next_request"], "restore_failed");
     assert!(failed["prisma_output"].as_str().unwrap().contains(&role), "{failed:#}");
     assert_eq!(named_like(server, &database), [""; 0]);
+}
+
+#[test]
+fn what_somebody_writes_into_a_database_while_it_comes_back_is_kept() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("gone");
+    server.sql(&database, "CREATE TABLE t (i integer); INSERT INTO t VALUES (1)");
+    let project = Project::with_urls(&[("dev", server.url(&database))]);
+    let id = made(&project, "sql", &json!(false));
+    server.sql("postgres", &format!("DROP DATABASE \"{database}\""));
+    let asked = project.fail(&restore(&id), "confirmation_required");
+    let mut host = LiveHost::start(&mut project.host());
+    host.send(&asked["recovery"]["next_request"]);
+    wait_until("the database is made", || !named_like(server, &database).is_empty());
+    server.sql(&database, "CREATE TYPE precious AS ENUM ('a')");
+    let done = host.answer().unwrap();
+    let kept = named_like(server, &database);
+    let precious = |name: &String| {
+        server.value(name, "SELECT count(*) FROM pg_type WHERE typname = 'precious'") == "1"
+    };
+    assert!(kept.iter().any(precious), "{kept:?} {done:#}");
+    if done["status"] == "success" {
+        assert_eq!(done["result"]["replaced"], kept[1].as_str());
+    }
 }

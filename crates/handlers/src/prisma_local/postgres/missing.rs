@@ -81,7 +81,8 @@ pub(super) fn make(
     Ok(())
 }
 
-/// Removes what was made and has been replaced, empty as it is; its name where that fails.
+/// Removes what was made and has been replaced, where it is as empty as it was made; its name where it is still there:
+/// somebody may have found it, and written into it.
 pub(super) fn remove_replaced(
     reaching: &Reaching,
     old: String,
@@ -90,59 +91,84 @@ pub(super) fn remove_replaced(
     let Presence::Made(outside) = std::mem::replace(presence, Presence::There) else {
         return Some(old);
     };
-    drop_database(reaching, *outside, &old).err().map(|_| old)
+    match drop_empty(reaching, &mut { *outside }, &old) {
+        Ok(true) => None,
+        Ok(false) | Err(_) => Some(old),
+    }
 }
 
-/// Takes away again what was made and stayed empty; a sentence where that fails.
+/// Takes away again what was made and stayed empty; a sentence where it is still there.
 pub(super) fn take_back(
     reaching: &Reaching,
-    reached: &Reached,
+    reached: &mut Reached,
     presence: &mut Presence,
 ) -> Option<String> {
     let Presence::Made(outside) = std::mem::replace(presence, Presence::There) else { return None };
     let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     let name = name(reaching).ok()?;
-    let taken = is_empty(reaching, reached, &name)
-        .and_then(|empty| if empty { drop_database(reaching, *outside, &name) } else { Ok(()) });
-    let error = taken.err()?;
-    Some(format!("The database {name}, which was not there before, is there and empty ({error})"))
+    // Our own session leaves it first.
+    *reached = *outside;
+    let why = match drop_empty(reaching, reached, &name) {
+        Ok(true) => return None,
+        Ok(false) => "something is in it, or somebody is connected".to_owned(),
+        Err(error) => error.with_reason(),
+    };
+    Some(format!("The database {name}, which was not there before, is there ({why})"))
 }
 
-/// Whether a database has nothing of its own in it.
+/// Catalogues in which everything that a database can have of its own leaves a row.
+const CATALOGUES: [&str; 19] = [
+    "pg_class",
+    "pg_proc",
+    "pg_namespace",
+    "pg_type",
+    "pg_largeobject_metadata",
+    "pg_publication",
+    "pg_cast",
+    "pg_operator",
+    "pg_opclass",
+    "pg_opfamily",
+    "pg_conversion",
+    "pg_collation",
+    "pg_language",
+    "pg_event_trigger",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_default_acl",
+    "pg_ts_config",
+    "pg_ts_dict",
+];
+/// The first number that the server gives to what is not its own.
+const FIRST_OWN: u32 = 16_384;
+
+/// Whether a database has nothing of its own in it, nor settings.
 fn is_empty(reaching: &Reaching, reached: &Reached, name: &str) -> Result<bool, Error> {
     let mut session = reaching.open_in(&reached.psql, name, "")?;
-    let [own] = session
-        .row(
-            "SELECT ((SELECT count(*) FROM pg_catalog.pg_class WHERE oid >= 16384) \
-             + (SELECT count(*) FROM pg_catalog.pg_proc WHERE oid >= 16384) \
-             + (SELECT count(*) FROM pg_catalog.pg_namespace WHERE oid >= 16384))::text",
-        )
-        .map_err(|end| reaching.failed(end))?;
+    let counts = CATALOGUES.map(|catalogue| {
+        format!("(SELECT count(*) FROM pg_catalog.{catalogue} WHERE oid >= {FIRST_OWN})")
+    });
+    let settings = "(SELECT count(*) FROM pg_catalog.pg_db_role_setting WHERE setdatabase = \
+         (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))";
+    let question = format!("SELECT ({} + {settings})::text", counts.join(" + "));
+    let [own] = session.row(&question).map_err(|end| reaching.failed(end))?;
     Ok(own == "0")
 }
 
-/// Drops a database that nobody else knows of yet: only our own session is in it, and goes first.
-fn drop_database(reaching: &Reaching, mut outside: Reached, name: &str) -> Result<(), Error> {
-    let session = &mut outside.session;
-    session.listen_to(&Interrupt::default());
-    let ending = format!(
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-         WHERE datname = {} AND usename = current_user",
-        literal(name)
-    );
-    let mut refused = None;
+/// Drops a database where nothing is in it and nobody is connected: nobody is thrown out. Says whether it is gone.
+fn drop_empty(reaching: &Reaching, outside: &mut Reached, name: &str) -> Result<bool, Error> {
+    outside.session.listen_to(&Interrupt::default());
     for _ in 0..ATTEMPTS {
-        let dropped = session
-            .run(&ending)
-            .and_then(|()| session.refusal(&format!("DROP DATABASE {}", identifier(name))));
-        refused = dropped.map_err(|end| reaching.failed(end))?;
-        if refused.is_none() {
-            return Ok(());
+        if !is_empty(reaching, outside, name)? {
+            return Ok(false);
         }
+        let dropped = outside.session.refusal(&format!("DROP DATABASE {}", identifier(name)));
+        if dropped.map_err(|end| reaching.failed(end))?.is_none() {
+            return Ok(true);
+        }
+        // Our own sessions take a moment to end.
         std::thread::sleep(PAUSE);
     }
-    let words = refused.map(|[_, words]| words);
-    Err(Error::RestoreFailed { detail: format!("{name} could not be removed"), words })
+    Ok(false)
 }
 
 impl super::connect::Place {
