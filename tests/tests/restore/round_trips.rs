@@ -88,3 +88,18 @@ fn another_environments_backup_comes_in_and_the_newest_or_a_migrations_is_found(
     let result = project.succeed(&ask(json!({"from": first})));
     assert_eq!(result["backup_id"], first.as_str());
 }
+
+#[test]
+fn the_latest_is_no_backup_of_what_a_restore_replaced() {
+    let project = Project::bookshop();
+    let live = file(&project, "dev");
+    let id = made(&project, "custom", &json!(false));
+    let old = content(&live);
+    change(&live);
+    let latest = json!({"operation": "restore-backup", "parameters": {"environment": "dev", "latest": true}});
+    for _ in 0..2 {
+        let done = project.succeed(&latest);
+        assert_eq!(done["backup_id"], json!(id), "sent twice it brings the same back");
+        assert_eq!(content(&live), old);
+    }
+}

@@ -2,7 +2,7 @@
 
 use backup_protocol::RestoreBackupParameters;
 
-use crate::backup_id::BackupId;
+use crate::backup_id::{self, BackupId};
 use crate::catalogue::RecordView;
 use crate::environment::EnvironmentName;
 use crate::error::Error;
@@ -45,7 +45,7 @@ pub(super) fn select(
         .iter()
         .filter(|view| view.environment() == source.as_str() && view.standing().is_verified())
         .filter(|view| migration.is_none_or(|wanted| view.last_migration() == Some(wanted)))
-        .filter(|view| is_there(view))
+        .filter(|view| is_there(view) && !is_of_before_a_restore(view))
         .max_by_key(|view| (view.created_at(), view.id()));
     let id = newest.and_then(|view| BackupId::parse(view.id()).ok());
     let id = id.ok_or_else(|| Error::BackupNotFound {
@@ -57,6 +57,12 @@ pub(super) fn select(
         },
     })?;
     find::find(store, &id, Some(source.as_str()))
+}
+
+/// Whether it is the safety backup of a restore: what somebody wanted to leave behind is nobody's latest, and the
+/// same request sent twice must not bring it back. Its id, or the answer's undo request, brings it back.
+fn is_of_before_a_restore(view: &RecordView<'_>) -> bool {
+    backup_id::safety_reason(view.reason.as_deref()) == Some("pre-rollback")
 }
 
 fn wanted(parameters: &RestoreBackupParameters) -> Result<Wanted<'_>, Error> {
