@@ -152,3 +152,42 @@ fn killed_while_the_triggers_are_away_it_is_whole_once_somebody_came_after() {
     assert_eq!(whole(&server, "killed"), is);
     assert_tidy(&server, &here);
 }
+
+#[test]
+fn a_journal_that_somebody_else_wrote_is_not_replayed() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    create_definer(&server);
+    server.create_database("killed");
+    load_shop(&server, "killed", "old");
+    let here = project(server.url("killed"));
+    let id = made(&here, "sql", &json!(true));
+    reset(&server);
+    let new = whole(&server, "killed");
+    let mut request = restore(&id);
+    request["parameters"]["skip_safety_backup"] = true.into();
+    let mut host = LiveHost::start(&mut here.host());
+    host.send(&request);
+    host.wait_for_words("Replacing the database");
+    let like = "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'backup\\_manager\\_scratch\\_%'";
+    let scratch = server.value("", like);
+    let mut holder = server.session(&scratch);
+    holder.sql("BEGIN; SELECT * FROM state;");
+    let triggers =
+        "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = 'killed'";
+    wait_until("the triggers are away", || server.value("", triggers) == "0");
+    host.kill();
+    holder.sql("COMMIT;");
+    let journal = server.value("", &format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{scratch}' AND table_name LIKE 'backup\\_manager\\_scratch\\_journal%'"));
+    server
+        .sql(&scratch, &format!("UPDATE `{journal}` SET text = concat(text, ' ') WHERE part = 0"));
+    let create = json!({"operation": "create-backup", "parameters": {"environment": "dev"}});
+    let elsewhere = project(server.url("killed"));
+    let refused = elsewhere.fail(&create, "restore_failed");
+    assert!(refused["error"].as_str().unwrap().contains(&scratch), "{refused:#}");
+    // Where the project has the journal, it is finished or taken back.
+    here.succeed(&create);
+    let is = whole(&server, "killed");
+    assert!(is == new || server.value("killed", "SELECT min(word) FROM state") == "old");
+    elsewhere.succeed(&create);
+    assert_tidy(&server, &here);
+}

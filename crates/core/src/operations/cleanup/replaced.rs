@@ -46,6 +46,10 @@ pub(super) async fn cleanup(
     let dry_run = parameters.dry_run.unwrap_or_default();
     // What a restore that died left half done may need what it replaced.
     let settled = if dry_run { Vec::new() } else { database.settle(patience, run).await? };
+    if !dry_run {
+        // A restore on another machine may be swapping now.
+        database.reserve(patience, run).await?;
+    }
     let found = database.replaced_databases(run).await?;
     if dry_run {
         let message =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use backup_core::{Error, Interrupt};
 
 use super::connect::{Reached, Reaching};
-use super::definitions::{self, Routine, Script};
+use super::definitions::{self, Definitions, Routine, Script};
 use super::inspect::literal;
 use super::journal::{Evidence, Journal, pending};
 use super::replica;
@@ -98,7 +98,8 @@ pub(super) fn settle_all(
 
 /// Takes a named lock for as long as the session lives. Says whether it did.
 pub(super) fn take(session: &mut Session, lock: &str, seconds: u32) -> Result<bool, SessionEnd> {
-    let [taken] = session.row(&format!("SELECT coalesce(GET_LOCK('{lock}', {seconds}), 0)"))?;
+    let lock = literal(lock);
+    let [taken] = session.row(&format!("SELECT coalesce(GET_LOCK({lock}, {seconds}), 0)"))?;
     Ok(taken == "1")
 }
 
@@ -191,11 +192,16 @@ fn forward(
     let mut warnings = part(session, journal).map_err(failed)?;
     add_dangling_keys(session, journal).map_err(failed)?;
     let there = definitions::names(session).map_err(failed)?;
-    drop_routines(session, &there.routines, &new.routines).map_err(failed)?;
+    // What was made since the swap is somebody's work: only what belonged to the old tables goes.
+    let Journal { old, .. } = journal;
+    drop_routines(session, &there.routines, old, new).map_err(failed)?;
     session.run_script(&new.routine_script.0).map_err(failed)?;
-    drop_others(session, "VIEW", &there.views, &new.views).map_err(failed)?;
+    let views = of_old(&there.views, &old.views);
+    drop_others(session, "VIEW", &views, &new.views).map_err(failed)?;
     session.run_script(&new.view_script.0).map_err(failed)?;
-    let events = drop_others(session, "EVENT", &there.events, &[]);
+    let mut known = old.events.clone();
+    known.extend(new.events.iter().cloned());
+    let events = drop_others(session, "EVENT", &of_old(&there.events, &known), &[]);
     events.and_then(|()| session.run_script(&new.event_script.0)).map_err(failed)?;
     warnings.extend(keep_old(reaching, reached, journal)?);
     warnings.extend(differences(session, journal).map_err(failed)?);
@@ -276,12 +282,20 @@ fn drop_others(
     Ok(())
 }
 
+/// What is there of what is known.
+fn of_old(there: &[String], known: &[String]) -> Vec<String> {
+    there.iter().filter(|name| known.contains(name)).cloned().collect()
+}
+
 fn drop_routines(
     session: &mut Session,
     there: &[Routine],
-    wanted: &[Routine],
+    old: &Definitions,
+    new: &Definitions,
 ) -> Result<(), SessionEnd> {
-    for Routine { kind, name } in there.iter().filter(|routine| !wanted.contains(routine)) {
+    let goes =
+        |routine: &&Routine| old.routines.contains(routine) && !new.routines.contains(routine);
+    for Routine { kind, name } in there.iter().filter(goes) {
         session.run(&format!("DROP {kind} IF EXISTS {}", quoted(name)))?;
     }
     Ok(())
@@ -296,6 +310,12 @@ fn keep_old(
 ) -> Result<Vec<String>, Error> {
     let Journal { old, replaced, run, .. } = journal;
     let mut warnings = Vec::new();
+    let mut live = reaching.open_in(reached, &journal.live)?;
+    if !journal.keeps_replaced(&mut live).map_err(|end| reaching.failed(end))? {
+        warnings.push(format!("{replaced}, which kept what was replaced, was removed meanwhile"));
+        return Ok(warnings);
+    }
+    drop(live);
     let scripts = [
         ("triggers", old.trigger_script.relocated(replaced)),
         ("routines", old.routine_script.clone()),

@@ -9,12 +9,16 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use backup_core::{DatabaseTarget, Error, RunId, write_new_file};
+use backup_core::{DatabaseTarget, Error, RunId, Secret, write_new_file};
+use hmac::digest::Key;
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use super::connect::{Reached, Reaching};
 use super::definitions::{Definitions, hexadecimal};
 use super::inspect::literal;
+use super::replace::replaced_name;
 use super::scratch::{JOURNAL, prefix, quoted};
 use super::session::{Session, SessionEnd};
 use crate::prisma_local::scratch::{PREFIX, is_of_a_run};
@@ -25,6 +29,8 @@ const VERSION: u32 = 1;
 const FILE: &str = "restore-journal-";
 /// What of a digest goes into a file's name.
 const DIGEST_CHARACTERS: usize = 16;
+/// How long a seal is.
+const SEAL_CHARACTERS: usize = 64;
 /// How much of it goes into one row, in bytes: less than any server's longest packet allows.
 const PART_BYTES: usize = 256 * 1024;
 
@@ -95,7 +101,8 @@ impl Journal {
         made.map_err(|error| Error::creating_in(folder, error))?;
         let written = write_new_file(&path, &text, &run);
         written.map_err(|error| Error::storage("write", &path, error))?;
-        self.write_rows(session, &text).map_err(|end| reaching.failed(end))
+        let sealed = [seal(reaching, &text).as_bytes(), b"\n", &text].concat();
+        self.write_rows(session, &sealed).map_err(|end| reaching.failed(end))
     }
 
     /// In one transaction: what is there is whole.
@@ -121,9 +128,32 @@ impl Journal {
             Evidence::TakenBack
         } else if has_table(session, &self.scratch, &self.swap_table())? {
             Evidence::NotSwapped
+        } else if has_database(session, &self.scratch)?
+            && !self.old.are_none()
+            && !has_database(session, &self.replaced)?
+        {
+            // What was replaced was removed by somebody, and the table with it; it had been swapped.
+            Evidence::Swapped
         } else {
+            // Also where another machine took it back: then neither of the two is there.
             Evidence::Finished
         })
+    }
+
+    /// Whether what was replaced is still kept.
+    pub(super) fn keeps_replaced(&self, session: &mut Session) -> Result<bool, SessionEnd> {
+        has_database(session, &self.replaced)
+    }
+
+    /// Whether its names are those that a swap of this database has: nothing else is touched on its word.
+    fn is_about(&self, live: &str) -> bool {
+        let suffix = self.replaced.rmatch_indices("_replaced_").next();
+        let suffix = suffix.and_then(|(at, _)| self.replaced.get(at..)).unwrap_or_default();
+        self.live == live
+            && is_of_a_run(&self.scratch, &prefix(live))
+            && self.scratch.ends_with(&self.run)
+            && suffix.len() > "_replaced_".len()
+            && replaced_name(live, suffix) == self.replaced
     }
 
     /// Forgets it, in both places, and drops the scratch database with what is left in it.
@@ -134,10 +164,10 @@ impl Journal {
         let empty = swapped.map_err(|end| reaching.failed(end))? && self.old.are_none();
         // One after the other: without the journal a scratch database is like any other.
         for statement in [
-            if empty {
-                format!("DROP DATABASE IF EXISTS {replaced}")
-            } else {
-                format!("DROP TABLE IF EXISTS {swap}")
+            match (empty, self.keeps_replaced(session).map_err(|end| reaching.failed(end))?) {
+                (true, _) => format!("DROP DATABASE IF EXISTS {replaced}"),
+                (false, true) => format!("DROP TABLE IF EXISTS {swap}"),
+                (false, false) => "DO 0".to_owned(),
             },
             format!("DROP TABLE IF EXISTS {}", self.table()),
             format!("DROP DATABASE IF EXISTS {}", quoted(&self.scratch)),
@@ -156,6 +186,44 @@ impl Journal {
     fn path(&self, reaching: &Reaching) -> PathBuf {
         reaching.settings.state_folder.join(format!("{}{}.json", file_prefix(reaching), self.run))
     }
+}
+
+/// A journal that is empty is being written, or never was: then nothing was begun, and without it the scratch database is
+/// like any other. Whoever writes it holds the scratch database's lock.
+fn forget_unwritten(session: &mut Session, scratch: &str, place: &str) -> Result<(), SessionEnd> {
+    let lock = literal(scratch);
+    let [free] = session.row(&format!("SELECT coalesce(GET_LOCK({lock}, 0), 0)"))?;
+    if free != "1" {
+        return Ok(());
+    }
+    if !session.has_rows(&format!("SELECT 1 FROM {place} LIMIT 1"))? {
+        session.run(&format!("DROP TABLE {place}"))?;
+    }
+    session.run(&format!("DO RELEASE_LOCK({lock})"))
+}
+
+/// What only who has the URL's password can write: others may be able to make a table where journals are looked for.
+fn seal(reaching: &Reaching, text: &[u8]) -> String {
+    let password = reaching.database.connection.password.as_ref();
+    let password = password.map(Secret::expose_secret).unwrap_or_default();
+    let mut seal = Hmac::<Sha256>::new_from_slice(password.as_bytes())
+        .unwrap_or_else(|_| Hmac::<Sha256>::new(&Key::<Hmac<Sha256>>::default()));
+    seal.update(text);
+    hexadecimal(&seal.finalize().into_bytes())
+}
+
+/// The journal in what a server has, where this URL's password sealed it.
+fn unsealed(reaching: &Reaching, text: &[u8]) -> Option<Journal> {
+    reaching.database.connection.password.as_ref()?;
+    let (own, text) = (text.get(..SEAL_CHARACTERS)?, text.get(SEAL_CHARACTERS + 1..)?);
+    (seal(reaching, text).as_bytes() == own).then(|| serde_json::from_slice(text).ok())?
+}
+
+fn has_database(session: &mut Session, database: &str) -> Result<bool, SessionEnd> {
+    session.has_rows(&format!(
+        "SELECT 1 FROM information_schema.schemata WHERE schema_name = {}",
+        literal(database)
+    ))
 }
 
 fn has_table(session: &mut Session, database: &str, table: &str) -> Result<bool, SessionEnd> {
@@ -180,13 +248,23 @@ pub(super) fn pending(
     live: &str,
 ) -> Result<Vec<Journal>, Error> {
     let mut journals = in_files(reaching)?;
+    journals.retain(|journal| journal.version <= VERSION && journal.is_about(live));
+    let known: Vec<String> = journals.iter().map(|journal| journal.scratch.clone()).collect();
     let session = &mut reached.session;
-    for journal in at_server(session, live).map_err(|end| reaching.failed(end))? {
-        if journals.iter().all(|other| other.run != journal.run) {
-            journals.push(journal);
+    let others = at_server(reaching, session, live, &known);
+    for (scratch, journal) in others.map_err(|end| reaching.failed(end))? {
+        match journal.filter(|journal| journal.scratch == scratch && journal.is_about(live)) {
+            Some(journal) => journals.push(journal),
+            None => {
+                return Err(Error::RestoreFailed {
+                    detail: format!(
+                        "{scratch} holds the journal of a restore that was not written with this URL's password; let the machine that restored finish it, or see whether {live} is as it should be and drop {scratch}"
+                    ),
+                    words: None,
+                });
+            }
         }
     }
-    journals.retain(|journal| journal.version <= VERSION && journal.live == live);
     Ok(journals)
 }
 
@@ -215,7 +293,13 @@ fn read_file(path: &Path) -> Result<Option<Journal>, Error> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
-fn at_server(session: &mut Session, live: &str) -> Result<Vec<Journal>, SessionEnd> {
+/// The journals of other machines, by the scratch databases that they are in: none where this URL's password sealed none.
+fn at_server(
+    reaching: &Reaching,
+    session: &mut Session,
+    live: &str,
+    known: &[String],
+) -> Result<Vec<(String, Option<Journal>)>, SessionEnd> {
     let prefix = prefix(live);
     let databases: Vec<[String; 1]> = session.query(&format!(
         "SELECT schema_name FROM information_schema.schemata WHERE left(schema_name, {}) = '{prefix}'",
@@ -223,6 +307,9 @@ fn at_server(session: &mut Session, live: &str) -> Result<Vec<Journal>, SessionE
     ))?;
     let mut journals = Vec::new();
     for [scratch] in databases.iter().filter(|[scratch]| is_of_a_run(scratch, &prefix)) {
+        if known.contains(scratch) {
+            continue;
+        }
         let run = scratch.strip_prefix(&prefix).unwrap_or_default();
         let table = format!("{JOURNAL}{run}");
         if !has_table(session, scratch, &table)? {
@@ -233,12 +320,10 @@ fn at_server(session: &mut Session, live: &str) -> Result<Vec<Journal>, SessionE
             session.query(&format!("SELECT hex(text) FROM {place} ORDER BY part"))?;
         let digits: String = parts.into_iter().map(|[part]| part).collect();
         let text = super::definitions::Script::from(digits).0;
-        let journal: Option<Journal> = serde_json::from_slice(&text).ok();
-        match journal.filter(|journal| journal.scratch == *scratch) {
-            Some(journal) => journals.push(journal),
-            // It was never written: nothing was begun, and the scratch database is like any other.
-            None if text.is_empty() => session.run(&format!("DROP TABLE IF EXISTS {place}"))?,
-            None => {}
+        if text.is_empty() {
+            forget_unwritten(session, scratch, &place)?;
+        } else {
+            journals.push((scratch.clone(), unsealed(reaching, &text)));
         }
     }
     Ok(journals)

@@ -29,6 +29,7 @@ use super::rights;
 use super::scratch::{Scratch, quoted};
 use super::session::{Session, SessionEnd, plain_words};
 use crate::prisma_local::scratch::replaced_suffix;
+use crate::tools::Family;
 
 /// How long a statement of the swap waits for the locks of others, in seconds: whoever reads then waits for it.
 const LOCK_SECONDS: u32 = 5;
@@ -40,14 +41,33 @@ const QUEUEING: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(2);
 /// What the client says where a lock was not to be had in time, by the server's numbers.
 const BUSY: [&str; 2] = ["ERROR 1205 ", "ERROR 1213 "];
+/// How many privileges on routines a warning names.
+const MOST_GRANTS: usize = 20;
 /// The longest name of a database, in characters.
 const LONGEST_NAME: usize = 64;
 
 /// Refuses a database that a swap would break, and a user who may not swap.
 pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Error> {
     replica::refuse_restore(reaching, reached)?;
+    refuse_old(reached)?;
     refuse_foreign_keys(reached).map_err(|end| reaching.failed(end))??;
     rights::refuse_missing(reached).map_err(|end| reaching.failed(end))?
+}
+
+/// Before these versions a server that crashes in the midst of a rename of several tables leaves some of them renamed.
+fn refuse_old(reached: &Reached) -> Result<(), Error> {
+    let (major, minor) = (reached.version.major, reached.version.minor);
+    let whole = match reached.family {
+        Family::MySql => major >= 8,
+        Family::MariaDb => (major, minor) >= (10, 6),
+        Family::Postgres | Family::Mydumper => true,
+    };
+    if whole {
+        return Ok(());
+    }
+    Err(Error::UnsupportedDatabase {
+        what: "a server that renames several tables as one is needed to restore into: MySQL 8.0 or MariaDB 10.6".to_owned(),
+    })
 }
 
 /// Foreign keys are renamed with their tables: those of other databases would lead to what was replaced.
@@ -92,6 +112,7 @@ pub(super) fn replace(
     let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     reached.session.listen_to(&reaching.interrupt);
     let journal = prepare(reaching, reached, scratch, run)?;
+    let grants = routine_grants(reaching, reached, &scratch.live);
     let mut session = reaching.open_in(reached, &scratch.live)?;
     // From here on it is the journal's: while that is there, nobody else may drop it.
     *beside = None;
@@ -107,6 +128,7 @@ pub(super) fn replace(
         // It may have been swapped although the connection was lost.
         (Ok(Settled::Forward(mut warnings)), _) => {
             warnings.extend(since.map(|since| gap_warning(since.elapsed())));
+            warnings.extend(grants);
             let aside = (!journal.old.are_none()).then_some(journal.replaced);
             Ok(Replaced { aside, warnings })
         }
@@ -119,6 +141,26 @@ pub(super) fn replace(
             Err(failed.unwrap_or(error).with_remains([remains]))
         }
     }
+}
+
+/// A warning about privileges on single routines: the server forgets them with the routine, and no dump has them.
+fn routine_grants(reaching: &Reaching, reached: &Reached, live: &str) -> Option<String> {
+    let mut session = reaching.open_in(reached, live).ok()?;
+    // Who may not read them is told nothing.
+    let rows: Vec<[String; 1]> = session
+        .query(&format!(
+            "SELECT DISTINCT concat(routine_name, ' for ', user) FROM mysql.procs_priv WHERE db = {} \
+             ORDER BY 1 LIMIT {MOST_GRANTS}",
+            literal(live)
+        ))
+        .ok()?;
+    let names: Vec<String> = rows.into_iter().map(|[name]| name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "Privileges on single routines went with them; grant them again: {}",
+            names.join(", ")
+        )
+    })
 }
 
 fn gap_warning(gap: Duration) -> String {
