@@ -90,14 +90,14 @@ fn every_format_can_have_them_and_a_change_in_them_is_noticed() {
 #[test]
 fn who_may_not_read_passwords_gets_the_roles_without() {
     let server = PostgresServer::shared();
-    server.create_role("globals reader", "secret", "");
+    server.create_role("reader of globals", "secret", "");
     let database = server.new_database("of_a_reader");
-    server.sql("postgres", &format!("ALTER DATABASE {database} OWNER TO \"globals reader\""));
-    let url = server.url_with("globals reader", "secret", &database, &[]);
+    server.sql("postgres", &format!("ALTER DATABASE {database} OWNER TO \"reader of globals\""));
+    let url = server.url_with("reader of globals", "secret", &database, &[]);
     let project = project(&url);
     let made = Backup::make(&project, json!({"include_globals": true}));
     let text = std::fs::read_to_string(globals_file(&made)).unwrap();
-    assert!(text.contains("CREATE ROLE \"globals reader\";"), "{text}");
+    assert!(text.contains("CREATE ROLE \"reader of globals\";"), "{text}");
     assert!(!text.contains("PASSWORD"), "{text}");
 }
 
