@@ -3,6 +3,7 @@
 //! A scratch database is known by its name and by two marks that say beside which database it is: its connection limit,
 //! with which it is made, and its comment, which it has until it takes the live one's place. While it is used, the session that made it holds an advisory lock; one whose lock is free was left by a run that died.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use backup_core::{Error, Interrupt, LeftOut, LiveState, Run, ScratchOrder, ScratchRestored};
@@ -31,6 +32,9 @@ const DROP_PATIENCE: Duration = Duration::from_secs(10);
 const DROP_POLL: Duration = Duration::from_millis(100);
 /// `DROP DATABASE` ends the sessions in it since this version.
 const FORCE_SINCE: u32 = 13;
+/// The sections of an archive that several jobs restore.
+const PARALLEL_SECTIONS: [&str; 2] = ["pre-data", "data"];
+const ONE_JOB: NonZeroUsize = NonZeroUsize::MIN;
 /// The SQLSTATE of something that is in use.
 const IN_USE: &str = "55006";
 /// The SQLSTATE of a missing right.
@@ -233,15 +237,23 @@ fn load(
         }
     } else {
         let tools = find_all(PG_RESTORE, settings, &reaching.launcher, &run.interrupt)?;
-        let command = reaching
-            .command_in(&newest(tools)?.path, name, options)
-            .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
-            .arguments([format!("--jobs={}", settings.threads), format!("--dbname={name}")])
-            .arguments(order.left_out.owners.then_some("--no-owner"))
-            .arguments(order.left_out.privileges.then_some("--no-privileges"))
-            .argument("--")
-            .argument(&order.artifact);
-        tool(PG_RESTORE.spoken).perform(&command)
+        let path = newest(tools)?.path;
+        // What locks several tables (triggers, foreign keys, indexes of partitions) is made one after the other: several
+        // jobs of pg_restore can wait for each other, and the server then ends one of them.
+        let sections = [(&PARALLEL_SECTIONS[..], settings.threads), (&["post-data"][..], ONE_JOB)];
+        sections.into_iter().try_for_each(|(sections, jobs)| {
+            let sections = sections.iter().map(|section| format!("--section={section}"));
+            let command = reaching
+                .command_in(&path, name, options)
+                .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
+                .arguments([format!("--jobs={jobs}"), format!("--dbname={name}")])
+                .arguments(sections)
+                .arguments(order.left_out.owners.then_some("--no-owner"))
+                .arguments(order.left_out.privileges.then_some("--no-privileges"))
+                .argument("--")
+                .argument(&order.artifact);
+            tool(PG_RESTORE.spoken).perform(&command)
+        })
     };
     loaded.map_err(|error| with_plain_words(error, plain_words))
 }
