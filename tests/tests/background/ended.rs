@@ -16,8 +16,9 @@ fn a_run_whose_process_was_killed_is_lost_and_the_next_one_is_not_in_its_way() {
     let process = process_of(&held.project, &run);
     signal(process, Signal::KILL);
     wait_until("the process dies", || !is_alive(process));
+    // The kernel frees the lock of a dead process a moment later.
+    wait_until("the run is lost", || status(&held.project, &run)["state"] == "lost");
     let told = status(&held.project, &run);
-    assert_eq!(told["state"], "lost", "{told:#}");
     assert!(told.get("envelope").is_none() && told.get("estimated_end").is_none());
     assert_eq!(told["next_request"], create("dev", &json!({})));
     // The server takes a moment to notice that who held its lock is gone; no request in the background waits for it.
