@@ -6,7 +6,7 @@ use backup_protocol::AutomaticRetention;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::told::Cleaned;
-use super::{Gathered, Planned, believe_clock, remove_batch};
+use super::{Gathered, MOST_NAMED, Planned, believe_clock, remove_batch};
 use crate::error::Error;
 use crate::host::Host;
 use crate::operations::gathered::gather;
@@ -15,9 +15,6 @@ use crate::operations::store::Store;
 use crate::records::Record;
 use crate::retention::{Plan, Policy, Witness};
 use crate::run::Run;
-
-/// How many ids of removed backups an answer names.
-const MOST_NAMED: usize = 20;
 
 /// What was removed, and what the caller should know.
 #[derive(Default)]

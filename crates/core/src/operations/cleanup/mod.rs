@@ -35,7 +35,7 @@ use told::Cleaned;
 
 /// How many backups are removed between two looks at whether somebody wants it to stop.
 const BATCH: usize = 128;
-/// How many backups a question names.
+/// How many backups a question or an answer names.
 const MOST_NAMED: usize = 20;
 
 pub(super) async fn cleanup(
@@ -152,6 +152,7 @@ impl Cleanup<'_> {
     /// it is then, of which only goes what was agreed to.
     async fn perform(&self, session: &Session, run: &Run) -> Result<Done, Error> {
         let mut agreed: Option<BTreeSet<String>> = None;
+        let mut seen_losses = BTreeSet::new();
         let (mut proven, mut warnings) = (BTreeSet::new(), Vec::new());
         let mut cleaned: Option<Cleaned> = None;
         loop {
@@ -165,6 +166,7 @@ impl Cleanup<'_> {
                 warnings.extend(tidy.about_removals());
                 self.confirm(&planned, run)?;
                 agreed = Some(planned.removed().map(|one| one.candidate.id.clone()).collect());
+                seen_losses = planned.unseen_losses().map(|found| found.id.to_string()).collect();
             }
             let unproven = planned.unproven(&proven);
             if planned.removed().next().is_some() && !unproven.is_empty() {
@@ -190,7 +192,9 @@ impl Cleanup<'_> {
             };
             let batch = so_far.next_batch(&planned);
             if batch.is_empty() {
-                warnings.extend(self.accept_losses(&planned, run).await?);
+                if so_far.is_whole() {
+                    warnings.extend(self.accept_losses(&planned, &seen_losses, run).await?);
+                }
                 drop(tidy);
                 return told::done(self.parameters, so_far, warnings);
             }
@@ -199,11 +203,16 @@ impl Cleanup<'_> {
     }
 
     /// Notes on every backup that shows a loss that somebody looked after the environment since: automatic
-    /// retention goes on. Says so.
-    async fn accept_losses(&self, planned: &Planned, run: &Run) -> Result<Vec<String>, Error> {
+    /// retention goes on. Says so. A loss that was not there when the plan was agreed to was seen by nobody.
+    async fn accept_losses(
+        &self,
+        planned: &Planned,
+        seen: &BTreeSet<String>,
+        run: &Run,
+    ) -> Result<Vec<String>, Error> {
         let run = &run.committed();
         let mut told = Vec::new();
-        for found in planned.unseen_losses() {
+        for found in planned.unseen_losses().filter(|found| seen.contains(found.id.as_str())) {
             let note = Note::new(&found.id, NoteKind::Accepted, planned.now, &run.id);
             write_note(&found.folder, &found.id, &note, run)?;
             self.store.record(&found.folder, &found.id, run).await?;

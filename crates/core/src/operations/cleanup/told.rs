@@ -36,6 +36,12 @@ impl Cleaned {
         untried.filter_map(|one| one.found.clone()).take(BATCH).collect()
     }
 
+    /// Whether nothing that was tried is still there, other than what somebody reads.
+    pub(super) fn is_whole(&self) -> bool {
+        let stays = |outcome: &Outcome| !matches!(outcome, Ok(_) | Err(Error::BackupInUse { .. }));
+        !self.outcomes.values().any(stays)
+    }
+
     /// What was done, for an error that ends it.
     pub(super) fn remains(&self) -> Option<String> {
         let removed = self.outcomes.values().filter(|outcome| outcome.is_ok()).count();
