@@ -242,3 +242,30 @@ fn what_is_configured_no_more_is_protected() {
     });
     project.fail(&cleanup(&json!({"environment": "staging"})), "confirmation_required");
 }
+
+#[test]
+fn a_cleanup_that_fails_accepts_no_loss() {
+    let project = Project::bookshop();
+    aged(&project, "staging", &[100, 90, 0]);
+    let database = project.database("dev");
+    let numbers = "CREATE TABLE thing (n); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 \
+        FROM n WHERE i < 5000) INSERT INTO thing SELECT i FROM n";
+    database.execute_batch(numbers).unwrap();
+    create(&project, "dev");
+    database.execute_batch("DELETE FROM thing").unwrap();
+    let shows = create(&project, "dev");
+    drop(database);
+    let user = Unprivileged::owning(project);
+    let accepted = || {
+        let files = user.project.files();
+        files.iter().any(|file| file.contains(&shows) && file.contains(".accepted."))
+    };
+    {
+        let _folder = Permissions::of(user.project.backups().join("staging"), 0o555);
+        assert_eq!(user.ask(&cleanup(&json!({})))["code"], "storage_failed");
+    }
+    assert!(!accepted(), "it did not succeed");
+    let done = user.succeed(&cleanup(&json!({})));
+    assert!(done["warnings"].to_string().contains(&shows), "{done:#}");
+    assert!(accepted());
+}
