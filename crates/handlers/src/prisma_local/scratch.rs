@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backup_core::{Error, Run, RunId, ScratchRestored};
+use backup_core::{Error, ReplacedDatabase, Run, RunId, ScratchRestored};
 
 /// How the name of every scratch database begins.
 pub(super) const PREFIX: &str = "backup_manager_scratch_";
@@ -32,11 +32,7 @@ pub(super) fn replaced_suffix<E>(
 
 /// Whether a name is what `replaced_name` makes of the live one's name and a suffix of [`replaced_suffix`]. One that had
 /// to be cut could be another database's: it is nobody's.
-pub(super) fn is_replaced(
-    name: &str,
-    live: &str,
-    replaced_name: impl Fn(&str, &str) -> String,
-) -> bool {
+fn is_replaced(name: &str, live: &str, replaced_name: impl Fn(&str, &str) -> String) -> bool {
     let suffix = name.rmatch_indices("_replaced_").next().and_then(|(at, _)| name.get(at..));
     suffix.is_some_and(|suffix| {
         let stamp = suffix.strip_prefix("_replaced_").unwrap_or_default();
@@ -44,6 +40,28 @@ pub(super) fn is_replaced(
         let whole = name.len() == live.len() + suffix.len();
         digits && whole && replaced_name(live, suffix) == name
     })
+}
+
+/// The databases that hold what restores replaced, of those that a server has by name and size; `replaced_name` makes
+/// their names of the live one's and a suffix.
+pub(super) fn replaced_among(
+    databases: Vec<[String; 2]>,
+    live: &str,
+    replaced_name: impl Fn(&str, &str) -> String,
+) -> Vec<ReplacedDatabase> {
+    databases
+        .into_iter()
+        .filter(|[name, _]| is_replaced(name, live, &replaced_name))
+        .map(|[name, size]| ReplacedDatabase { name, size: size.parse().unwrap_or_default() })
+        .collect()
+}
+
+/// Refuses to remove what is none of those.
+pub(super) fn refuse_others(replaced: &[ReplacedDatabase], name: &str) -> Result<(), Error> {
+    if replaced.iter().any(|one| one.name == name) {
+        return Ok(());
+    }
+    Err(Error::internal(format_args!("nothing that was replaced is called {name}")))
 }
 
 /// What restoring came to, with what could not be removed afterwards.

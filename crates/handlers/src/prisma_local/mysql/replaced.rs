@@ -7,7 +7,7 @@ use super::finish;
 use super::replace::replaced_name;
 use super::scratch::quoted;
 use super::session::SessionEnd;
-use crate::prisma_local::scratch::is_replaced;
+use crate::prisma_local::scratch::{refuse_others, replaced_among};
 
 /// Those of the database that is connected.
 pub(super) fn list(
@@ -25,18 +25,12 @@ fn all(reached: &mut Reached) -> Result<Vec<ReplacedDatabase>, SessionEnd> {
          ON t.table_schema = s.schema_name WHERE s.schema_name LIKE '%\\_replaced\\_%' \
          GROUP BY s.schema_name ORDER BY s.schema_name",
     )?;
-    let of_live = rows
-        .into_iter()
-        .filter(|[name, _]| is_replaced(name, &live, replaced_name))
-        .map(|[name, size]| ReplacedDatabase { name, size: size.parse().unwrap_or_default() });
-    Ok(of_live.collect())
+    Ok(replaced_among(rows, &live, replaced_name))
 }
 
 /// Removes one.
 pub(super) fn remove(reaching: &Reaching, reached: &mut Reached, name: &str) -> Result<(), Error> {
-    if !list(reaching, reached)?.iter().any(|replaced| replaced.name == name) {
-        return Err(Error::internal(format_args!("nothing that was replaced is called {name}")));
-    }
+    refuse_others(&list(reaching, reached)?, name)?;
     // What the server is told it does, whatever this program hears meanwhile.
     let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     let live = &reaching.database.connection.database;

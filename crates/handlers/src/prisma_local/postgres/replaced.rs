@@ -5,7 +5,7 @@ use backup_core::{Error, Interrupt, ReplacedDatabase};
 use super::connect::{Reached, Reaching};
 use super::replace::replaced_name;
 use super::session::{SessionEnd, identifier};
-use crate::prisma_local::scratch::is_replaced;
+use crate::prisma_local::scratch::{refuse_others, replaced_among};
 
 /// Those of the database that is connected.
 pub(super) fn list(
@@ -23,18 +23,12 @@ fn all(reached: &mut Reached) -> Result<Vec<ReplacedDatabase>, SessionEnd> {
          THEN pg_catalog.pg_database_size(oid) ELSE 0 END::text FROM pg_catalog.pg_database \
          WHERE datname LIKE '%\\_replaced\\_%' ORDER BY datname",
     )?;
-    let of_live = rows
-        .into_iter()
-        .filter(|[name, _]| is_replaced(name, &live, replaced_name))
-        .map(|[name, size]| ReplacedDatabase { name, size: size.parse().unwrap_or_default() });
-    Ok(of_live.collect())
+    Ok(replaced_among(rows, &live, replaced_name))
 }
 
 /// Removes one. Nobody is thrown out of it: whoever looks into it may want it.
 pub(super) fn remove(reaching: &Reaching, reached: &mut Reached, name: &str) -> Result<(), Error> {
-    if !list(reaching, reached)?.iter().any(|replaced| replaced.name == name) {
-        return Err(Error::internal(format_args!("nothing that was replaced is called {name}")));
-    }
+    refuse_others(&list(reaching, reached)?, name)?;
     // What the server is told it does, whatever this program hears meanwhile.
     reached.session.listen_to(&Interrupt::default());
     let failed = |end| reaching.failed(end);
