@@ -16,8 +16,11 @@ fn project(url: impl std::fmt::Display) -> Project {
     Project::with_urls(&[("dev", url.to_string())])
 }
 
+/// The schema of a database, and the content of each table.
+type Whole = (String, BTreeMap<String, String>);
+
 /// Everything in a database.
-fn whole(server: &MariadbServer, database: &str) -> (String, BTreeMap<String, String>) {
+fn whole(server: &MariadbServer, database: &str) -> Whole {
     (server.schema(database), server.content(database))
 }
 
