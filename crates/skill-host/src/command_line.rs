@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use backup_handlers::Supervision;
 use clap::{Args, Parser};
 
-/// Creates, verifies, lists and deletes database backups: JSON requests on stdin, one a line, JSON
+/// Creates, proves, restores, keeps and expires database backups: JSON requests on stdin, one a line, JSON
 /// envelopes on stdout.
 #[derive(Debug, Parser)]
 #[command(

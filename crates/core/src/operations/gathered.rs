@@ -75,7 +75,7 @@ fn gather_folder(
 
 fn with_manifest(id: &BackupId, folder: &EnvironmentFolder, record: Record) -> Gathered {
     let found = Found::recorded(id, folder, record.clone());
-    let record_says_before_loss = record.is_before_loss();
+    let before_loss = record.is_before_loss();
     let Record { manifest, .. } = record;
     let words = manifest.label.iter().chain(&manifest.tags);
     // Where a link leads is what is there.
@@ -92,7 +92,7 @@ fn with_manifest(id: &BackupId, folder: &EnvironmentFolder, record: Record) -> G
         important: words.into_iter().any(|word| is_important(word)),
         safety_backup: backup_id::safety_reason(manifest.reason.as_deref()).is_some(),
         removal_begun: found.standing.status == RecordStatus::Deleting,
-        before_loss: record_says_before_loss,
+        before_loss,
         shrunk_since: manifest.shrunk_since,
     };
     Gathered { candidate, size: artifact.unwrap_or_default(), found: Some(found) }
