@@ -59,7 +59,7 @@ impl Done {
 pub async fn perform(host: &Host<'_>, request: &IncomingRequest, line: &str, run: &Run) -> Answer {
     let mut session = Session::new(request, line);
     // Before anything is shown: what is secret must be known.
-    session.learn_secrets(host);
+    session.learn_secrets(host, request.command.is_recorded());
     run.progress.report(Happening::Started {
         operation: request.operation.operation(),
         environment: session.shown_environment(),

@@ -133,7 +133,11 @@ impl Session {
 
     /// Learns what is secret about the request's environment, as far as it can be found; what is wrong
     /// with it is told later.
-    pub(super) fn learn_secrets(&mut self, host: &Host<'_>) {
+    pub(super) fn learn_secrets(&mut self, host: &Host<'_>, is_recorded: bool) {
+        if self.environment.is_none() && !is_recorded {
+            // It shows what was recorded, which has none in it.
+            return;
+        }
         let project = Project::open(&host.surroundings, self.working_directory.as_deref());
         let Ok(project) = project else { return };
         // A request that names a backup alone may be of any of them.
