@@ -204,9 +204,11 @@ fn the_manifest_tells_whose_a_backup_is_not_the_index() {
     let mut catalogue = project.catalogue();
     catalogue["backups"][0]["environment"] = json!("dev");
     std::fs::write(&path, catalogue.to_string()).unwrap();
-    let delete = json!({"operation": "delete-backup", "parameters": {"backup_id": id}});
+    let mut delete = json!({"operation": "delete-backup", "parameters": {"backup_id": id}});
     let answer = project.fail(&delete, "confirmation_required");
     assert_eq!(answer["environment"], "production");
+    delete["parameters"]["environment"] = json!("dev");
+    project.fail(&delete, "backup_not_found");
 }
 
 #[test]

@@ -108,9 +108,15 @@ pub(super) fn find(
     let mut folders = store.location.folders()?;
     folders.sort_by_key(|folder| home.as_ref() != Some(&folder.environment));
     for folder in folders {
-        if environment.is_some_and(|asked| asked != folder.environment.as_str())
-            || !folder.manifest_path(id).exists()
-        {
+        if !folder.manifest_path(id).exists() {
+            continue;
+        }
+        if environment.is_some_and(|asked| asked != folder.environment.as_str()) {
+            let record = folder.entries().and_then(|entries| folder.record(id, &entries));
+            let identity = store.project.identity();
+            if record.is_ok_and(|record| store.location.is_of(&identity, &record.manifest)) {
+                return Err(not_found());
+            }
             continue;
         }
         let record = folder.record(id, &folder.entries()?)?;
