@@ -8,6 +8,7 @@ mod left_out;
 mod live;
 mod missing;
 mod mysql;
+mod newer_tools;
 mod postgres;
 mod refused;
 mod replaced;

@@ -29,40 +29,31 @@ impl LoadTool<'_> {
         scripts: &[(PathBuf, Compression)],
         through: impl FnOnce(ToolInput) -> std::io::Result<W>,
     ) -> Result<(), Error> {
+        self.feed_with(command, |input| {
+            // Why it reads nothing, or no more, it tells itself.
+            let Ok(mut input) = through(input) else { return Ok(false) };
+            let mut whole = true;
+            for (script, compression) in scripts {
+                whole = whole && pour(script, *compression, self.threads, self.run, &mut input)?;
+            }
+            Ok(whole)
+        })
+    }
+
+    /// Has it read what `write` writes, which says whether that was all of it. It must load without an error.
+    pub(super) fn feed_with(
+        &self,
+        command: &ToolCommand,
+        write: impl FnOnce(ToolInput) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
         let mut tool = self.start(command, Stdin::Piped)?;
         let stdin = tool.take_stdin().ok_or_else(|| Error::internal("a tool has no stdin"))?;
-        // Why it reads nothing, or no more, it tells itself.
-        let mut whole = false;
-        if let Ok(mut input) = through(ToolInput::new(stdin, &self.run.interrupt)) {
-            whole = true;
-            for (script, compression) in scripts {
-                whole = whole && self.pour(script, *compression, &mut input)?;
-            }
-        }
+        let whole = write(ToolInput::new(stdin, &self.run.interrupt))?;
         let end = self.await_end(tool)?;
         if !whole && end.is_success() {
             return Err(failed(format!("{} ended before the script did", self.name), None));
         }
         Ok(())
-    }
-
-    /// Whether the tool read all of it.
-    fn pour(
-        &self,
-        script: &Path,
-        compression: Compression,
-        input: &mut dyn Write,
-    ) -> Result<bool, Error> {
-        let read = |error| Error::storage("read", script, error);
-        let source = Interruptible::new(File::open(script).map_err(read)?, &self.run.interrupt);
-        let poured = read_artifact(source, compression, self.threads, Hashed::Stored, input);
-        self.run.interrupt.check()?;
-        match poured {
-            Ok(_) => Ok(true),
-            Err(ReadError::Sink(_)) => Ok(false),
-            Err(ReadError::Io(error)) => Err(read(error)),
-            Err(flaw) => Err(failed(flaw.to_string(), None)),
-        }
     }
 
     /// Has it restore by itself, without an error.
@@ -93,6 +84,26 @@ impl LoadTool<'_> {
                 Err(failed(detail, Some(end.words)))
             }
         }
+    }
+}
+
+/// Writes a stored script to a tool. Whether the tool read all of it: why not, it tells itself.
+pub(super) fn pour(
+    script: &Path,
+    compression: Compression,
+    threads: NonZeroUsize,
+    run: &Run,
+    input: &mut dyn Write,
+) -> Result<bool, Error> {
+    let read = |error| Error::storage("read", script, error);
+    let source = Interruptible::new(File::open(script).map_err(read)?, &run.interrupt);
+    let poured = read_artifact(source, compression, threads, Hashed::Stored, input);
+    run.interrupt.check()?;
+    match poured {
+        Ok(_) => Ok(true),
+        Err(ReadError::Sink(_)) => Ok(false),
+        Err(ReadError::Io(error)) => Err(read(error)),
+        Err(flaw) => Err(failed(flaw.to_string(), None)),
     }
 }
 

@@ -13,6 +13,7 @@ mod examine;
 mod globals;
 mod inspect;
 mod missing;
+mod pouring;
 mod quiet;
 mod replace;
 mod replaced;

@@ -1,16 +1,12 @@
 //! Sessions in which what a dump brings with it does not run: event triggers would fire in a scratch database as they
 //! do in the live one, and reach wherever their functions reach.
 
-use std::io::Read;
-
 use backup_core::{Error, Run, ScratchOrder};
 use backup_protocol::Format;
 
 use super::connect::{Reached, Reaching};
-use super::examine::PG_RESTORE;
+use super::pouring::pour_archive;
 use crate::prisma_local::lines::{self, LineHeads};
-use crate::process::{OutputEnd, Stdin, ToolCommand, ToolOutput};
-use crate::tools::{find_all, newest};
 
 /// What a database or a role may have been set to.
 pub(super) const WRITING: &str = "-c default_transaction_read_only=off";
@@ -60,7 +56,10 @@ fn refuse_loud(reaching: &Reaching, order: &ScratchOrder, run: &Run) -> Result<(
         let threads = reaching.settings.threads;
         lines::scan(&order.artifact, order.form.compression, threads, run, &mut look)?;
     } else {
-        scan_archive(reaching, order, run, &mut look)?;
+        let mut heads = LineHeads::new(&mut look);
+        // The last part of an archive, which has no rows.
+        pour_archive(reaching, order, Some("post-data"), run, &mut heads)?;
+        heads.line();
     }
     loud.map_or(Ok(()), |name| {
         Err(Error::UnsupportedDatabase {
@@ -68,46 +67,5 @@ fn refuse_loud(reaching: &Reaching, order: &ScratchOrder, run: &Run) -> Result<(
                 "the dump has the event trigger {name}, which fires in every session while it is restored; servers before PostgreSQL {EVENT_TRIGGERS_SINCE} cannot keep it silent"
             ),
         })
-    })
-}
-
-/// Event triggers are in the last part of an archive, which has no rows.
-fn scan_archive(
-    reaching: &Reaching,
-    order: &ScratchOrder,
-    run: &Run,
-    look: &mut dyn FnMut(&[u8]),
-) -> Result<(), Error> {
-    let (settings, launcher) = (&reaching.settings, &reaching.launcher);
-    let tool = newest(find_all(PG_RESTORE, settings, launcher, &run.interrupt)?)?;
-    let failed = |error| Error::storage("run", &tool.path, error);
-    let command = ToolCommand::new(&tool.path)
-        .low_priority(settings.low_priority)
-        .arguments(["--section=post-data", "--file=-", "--"])
-        .argument(&order.artifact);
-    let mut running = launcher.start(&command, Stdin::Empty).map_err(failed)?;
-    let stdout = running.take_stdout().ok_or_else(|| Error::internal("a tool has no stdout"))?;
-    let mut output = ToolOutput::new(stdout, settings.stall, &run.interrupt);
-    let mut heads = LineHeads::new(look);
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        match output.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(read) => heads.feed(chunk.get(..read).unwrap_or_default()),
-            Err(_) if output.end() == Some(OutputEnd::Interrupted) => {
-                return Err(Error::Interrupted);
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    heads.line();
-    let end = running.wait(settings.stall, &run.interrupt).map_err(failed)?;
-    run.interrupt.check()?;
-    if end.as_ref().is_some_and(crate::process::ToolEnd::is_success) {
-        return Ok(());
-    }
-    Err(Error::RestoreFailed {
-        detail: "pg_restore cannot read the archive".to_owned(),
-        words: end.map(|end| end.words),
     })
 }

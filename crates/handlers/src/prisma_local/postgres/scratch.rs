@@ -6,19 +6,20 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, Interrupt, LeftOut, LiveState, Run, ScratchOrder, ScratchRestored};
+use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored};
 use backup_protocol::Format;
 
-use super::connect::{Reached, Reaching};
+use super::connect::{PSQL, Reached, Reaching};
 use super::dump::lock_wait;
 use super::examine::PG_RESTORE;
+use super::pouring;
 use super::quiet;
-use super::script::RoleFilter;
+use super::script::Omitted;
 use super::session::{Session, SessionEnd, identifier, literal, plain_words};
 use super::snapshot::{self, MigrationsTable};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::scratch::{PREFIX, is_of_a_run, with_left, with_plain_words};
-use crate::tools::{Version, find_all, newest};
+use crate::tools::{Tool, Version, find_all, newest};
 
 /// How its comment begins; the live database's number follows.
 const MARK: &str = "scratch database of backup-manager beside database ";
@@ -82,8 +83,8 @@ pub(super) fn restore_beside(
     let made = create(session, version, &scratch.name).map_err(failed);
     session.listen_to(&run.interrupt);
     made??;
-    let restored = mark(session, &scratch.name)
-        .map_err(failed)
+    let marked = mark(session, &scratch.name).map_err(failed);
+    let restored = marked
         .and_then(|()| load_and_count(reaching, reached, &scratch, order, run))
         .map(|restored| {
             let warnings = warnings.into_iter().chain(restored.warnings).collect();
@@ -187,7 +188,7 @@ fn mark(session: &mut Session, name: &str) -> Result<(), SessionEnd> {
 
 fn load_and_count(
     reaching: &Reaching,
-    reached: &Reached,
+    reached: &mut Reached,
     scratch: &Scratch,
     order: &ScratchOrder,
     run: &Run,
@@ -212,50 +213,81 @@ fn load_and_count(
 /// Without a single error.
 fn load(
     reaching: &Reaching,
-    reached: &Reached,
+    reached: &mut Reached,
     scratch: &Scratch,
     order: &ScratchOrder,
     run: &Run,
 ) -> Result<(), Error> {
-    let settings = &reaching.settings;
-    let Scratch { name, options } = scratch;
-    let tool =
-        |name| LoadTool { name, launcher: &reaching.launcher, threads: settings.threads, run };
+    let unknown = pouring::unknown_settings(&mut reached.session);
+    let settings = unknown.map_err(|end| reaching.failed(end))?;
+    let omitted = Omitted { roles: order.left_out, settings, ..Omitted::default() };
     let loaded = if order.form.format == Format::Sql {
-        let command = reaching.command_in(&reached.psql.path, name, options).arguments([
-            "--no-psqlrc",
-            "--no-password",
-            "--quiet",
-            "--set=ON_ERROR_STOP=1",
-        ]);
-        let scripts = [(order.artifact.clone(), order.form.compression)];
-        if order.left_out == LeftOut::default() {
-            tool("psql").feed(&command, &scripts, Ok)
-        } else {
-            let through = |input| Ok(RoleFilter::new(input, order.left_out));
-            tool("psql").feed(&command, &scripts, through)
-        }
+        load_script(reaching, reached, scratch, order, omitted, run)
     } else {
-        let tools = find_all(PG_RESTORE, settings, &reaching.launcher, &run.interrupt)?;
-        let path = newest(tools)?.path;
-        // What locks several tables (triggers, foreign keys, indexes of partitions) is made one after the other: several
-        // jobs of pg_restore can wait for each other, and the server then ends one of them.
-        let sections = [(&PARALLEL_SECTIONS[..], settings.threads), (&["post-data"][..], ONE_JOB)];
-        sections.into_iter().try_for_each(|(sections, jobs)| {
-            let sections = sections.iter().map(|section| format!("--section={section}"));
-            let command = reaching
-                .command_in(&path, name, options)
-                .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
-                .arguments([format!("--jobs={jobs}"), format!("--dbname={name}")])
-                .arguments(sections)
-                .arguments(order.left_out.owners.then_some("--no-owner"))
-                .arguments(order.left_out.privileges.then_some("--no-privileges"))
-                .argument("--")
-                .argument(&order.artifact);
-            tool(PG_RESTORE.spoken).perform(&command)
-        })
+        let tools = find_all(PG_RESTORE, &reaching.settings, &reaching.launcher, &run.interrupt)?;
+        let tool = newest(tools)?;
+        let is_newer = tool.candidate.version.major > reached.version.major;
+        if is_newer && !omitted.settings.is_empty() {
+            // It would begin with what the server refuses; as a script that can be left out.
+            load_script(reaching, reached, scratch, order, omitted, run)
+        } else {
+            load_archive(reaching, &tool, scratch, order, run)
+        }
     };
     loaded.map_err(|error| with_plain_words(error, plain_words))
+}
+
+fn load_script(
+    reaching: &Reaching,
+    reached: &Reached,
+    Scratch { name, options }: &Scratch,
+    order: &ScratchOrder,
+    omitted: Omitted,
+    run: &Run,
+) -> Result<(), Error> {
+    let command = reaching.command_in(&reached.psql.path, name, options).arguments([
+        "--no-psqlrc",
+        "--no-password",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+    ]);
+    load_tool(PSQL.spoken, reaching, run).feed_with(&command, |mut input| {
+        if omitted == Omitted::default() {
+            return pouring::pour(reaching, order, run, &mut input);
+        }
+        pouring::pour_through(reaching, order, omitted, run, &mut input)
+    })
+}
+
+fn load_archive(
+    reaching: &Reaching,
+    tool: &Tool,
+    Scratch { name, options }: &Scratch,
+    order: &ScratchOrder,
+    run: &Run,
+) -> Result<(), Error> {
+    // What locks several tables (triggers, foreign keys, indexes of partitions) is made one after the other: several
+    // jobs of pg_restore can wait for each other, and the server then ends one of them.
+    let threads = reaching.settings.threads;
+    let sections = [(&PARALLEL_SECTIONS[..], threads), (&["post-data"][..], ONE_JOB)];
+    sections.into_iter().try_for_each(|(sections, jobs)| {
+        let sections = sections.iter().map(|section| format!("--section={section}"));
+        let command = reaching
+            .command_in(&tool.path, name, options)
+            .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
+            .arguments([format!("--jobs={jobs}"), format!("--dbname={name}")])
+            .arguments(sections)
+            .arguments(order.left_out.owners.then_some("--no-owner"))
+            .arguments(order.left_out.privileges.then_some("--no-privileges"))
+            .argument("--")
+            .argument(&order.artifact);
+        load_tool(PG_RESTORE.spoken, reaching, run).perform(&command)
+    })
+}
+
+fn load_tool<'a>(name: &'static str, reaching: &'a Reaching, run: &'a Run) -> LoadTool<'a> {
+    let threads = reaching.settings.threads;
+    LoadTool { name, launcher: &reaching.launcher, threads, run }
 }
 
 /// A database with subscriptions cannot be dropped, and what they replicate from keeps its slots: they were

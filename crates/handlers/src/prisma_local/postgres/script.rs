@@ -8,7 +8,7 @@
 //! | `client_encoding` | which bytes are halves of characters |
 //! | `statement` | what a statement is, as far as that decides how the script goes on |
 //! | `reader` | both together: comments, commands, statements and rows, one after the other |
-//! | `role_filter` | which statements are about owners and privileges, and how the others are passed on |
+//! | `filter` | which statements are left out, and how the others are passed on |
 //! | `copy_block` | the rows after `COPY … FROM stdin;` |
 //! | `frame` | the comments and `\restrict` lines that a script begins and ends with |
 //! | `incomplete` | what may be missing |
@@ -19,21 +19,21 @@
 mod byte_kind;
 mod client_encoding;
 mod copy_block;
+mod filter;
 mod frame;
 mod incomplete;
 mod lexer;
 mod reader;
-mod role_filter;
 mod statement;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use filter::{Omitted, StatementFilter};
 pub(crate) use frame::ScriptKind;
 pub(crate) use incomplete::IncompleteScript;
 pub(crate) use lexer::text_in;
-pub(crate) use role_filter::RoleFilter;
-pub(crate) use statement::TableName;
+pub(crate) use statement::{Kept, TableName};
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -61,9 +61,9 @@ impl ScriptReader {
         self.block.is_none() && self.statement.is_unstarted() && self.lexer.is_between_tokens()
     }
 
-    /// Whether what was begun last may turn out to be a statement about owners or privileges.
-    pub(super) fn may_be_about_roles(&self) -> bool {
-        self.block.is_none() && self.statement.may_be_about_roles()
+    /// Whether what was begun last may turn out to be a statement that a filter leaves out.
+    pub(super) fn may_be_left_out(&self) -> bool {
+        self.block.is_none() && self.statement.may_be_left_out()
     }
 
     /// Says what the script breaks off within if it ends here.
@@ -112,7 +112,12 @@ impl ScriptReader {
                 self.block = Some(CopyBlock::new(TableName { schema, name: name.clone() }));
             }
             Finished::Set(setting) => self.set(setting),
-            Finished::Insert | Finished::Owner | Finished::Privileges | Finished::Other => {}
+            Finished::Insert
+            | Finished::Owner { .. }
+            | Finished::Privileges
+            | Finished::Comment(_)
+            | Finished::Transaction
+            | Finished::Other => {}
         }
         Passed::Statement { is_first, finished }
     }

@@ -50,11 +50,24 @@ pub(super) enum Finished {
     },
     Set(Setting),
     Insert,
-    /// It gives an object to an owner.
-    Owner,
+    /// It gives an object to an owner: the object's name where it is a schema.
+    Owner {
+        schema: Option<String>,
+    },
     /// It gives or takes privileges, or says on whose behalf that is done.
     Privileges,
+    /// It says something about a schema or an extension.
+    Comment(Kept),
+    /// It begins or ends a transaction.
+    Transaction,
     Other,
+}
+
+/// What may be in a database before a script is loaded into it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kept {
+    Schema(String),
+    Extension(String),
 }
 
 /// A statement of which the tokens are passing.
@@ -79,6 +92,9 @@ enum Form {
     /// `CREATE`, and perhaps `OR REPLACE`.
     Create,
     Routine(Routine),
+    Comment(CommentStatement),
+    /// `BEGIN` or `COMMIT`, by any of their names.
+    Transaction,
     Other,
 }
 
@@ -93,15 +109,19 @@ impl Statement {
 
     /// Whether words can still make a difference to it.
     pub(super) fn reads_words(&self) -> bool {
-        !matches!(self.form, Form::Insert | Form::Privileges | Form::Other)
+        !matches!(self.form, Form::Insert | Form::Privileges | Form::Transaction | Form::Other)
     }
 
-    /// Whether it may turn out to be about owners or privileges.
-    pub(super) fn may_be_about_roles(&self) -> bool {
+    /// Whether it may turn out to be one that a [`StatementFilter`](super::StatementFilter) leaves out.
+    pub(super) fn may_be_left_out(&self) -> bool {
         match self.form {
-            Form::Unstarted | Form::Alter(_) | Form::Privileges | Form::Set(_) | Form::Reset(_) => {
-                true
-            }
+            Form::Unstarted
+            | Form::Alter(_)
+            | Form::Privileges
+            | Form::Set(_)
+            | Form::Reset(_)
+            | Form::Comment(_)
+            | Form::Transaction => true,
             Form::Copy(_) | Form::Insert | Form::Create | Form::Routine(_) | Form::Other => false,
         }
     }
@@ -131,7 +151,16 @@ impl Statement {
             Form::Routine(routine) if outermost => routine.accept(token, text),
             Form::Set(set) | Form::Reset(set) => set.accept(token, text),
             Form::Alter(alter) => alter.accept(token, text),
-            Form::Routine(_) | Form::Insert | Form::Privileges | Form::Other => {}
+            Form::Comment(comment) => {
+                if !comment.accept(token, text) {
+                    self.form = Form::Other;
+                }
+            }
+            Form::Routine(_)
+            | Form::Insert
+            | Form::Privileges
+            | Form::Transaction
+            | Form::Other => {}
         }
         None
     }
@@ -151,6 +180,8 @@ impl Statement {
             Form::Alter(alter) => alter.finish(),
             Form::Privileges => Finished::Privileges,
             Form::Insert => Finished::Insert,
+            Form::Comment(CommentStatement::Named(kept)) => Finished::Comment(kept),
+            Form::Transaction => Finished::Transaction,
             _ => Finished::Other,
         }
     }
@@ -176,6 +207,10 @@ impl Form {
             Self::Privileges
         } else if is("copy") {
             Self::Copy(CopyStatement::default())
+        } else if is("comment") {
+            Self::Comment(CommentStatement::Begun)
+        } else if is_one_of(text, &["begin", "start", "commit", "end"]) {
+            Self::Transaction
         } else {
             Self::Other
         }
@@ -249,12 +284,20 @@ impl SetStatement {
 }
 
 /// `ALTER … OWNER TO role` or `ALTER DEFAULT PRIVILEGES …`, or another one.
+#[derive(Clone, Debug, Default)]
+struct AlterStatement {
+    stage: AlterStage,
+    /// The name of the schema that is altered.
+    schema: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum AlterStatement {
+enum AlterStage {
     #[default]
     Begun,
     AfterDefault,
     DefaultPrivileges,
+    AfterSchema,
     /// Within what is altered, or what is done to it.
     Within,
     AfterOwner,
@@ -266,24 +309,58 @@ enum AlterStatement {
 impl AlterStatement {
     fn accept(&mut self, token: Token, text: &[u8]) {
         let is_word = |word: &str| token == Token::Word && is_one_of(text, &[word]);
-        *self = match self {
+        self.stage = match self.stage {
             // A reserved word: nothing that is altered begins so.
-            Self::Begun if is_word("default") => Self::AfterDefault,
-            Self::AfterDefault if is_word("privileges") => Self::DefaultPrivileges,
-            Self::DefaultPrivileges => Self::DefaultPrivileges,
-            Self::AfterOwner if is_word("to") => Self::AfterTo,
-            Self::AfterTo if token.is_name() => Self::AfterRole,
-            _ if is_word("owner") => Self::AfterOwner,
-            _ => Self::Within,
+            AlterStage::Begun if is_word("default") => AlterStage::AfterDefault,
+            AlterStage::AfterDefault if is_word("privileges") => AlterStage::DefaultPrivileges,
+            AlterStage::DefaultPrivileges => AlterStage::DefaultPrivileges,
+            AlterStage::Begun if is_word("schema") => AlterStage::AfterSchema,
+            AlterStage::AfterSchema if token.is_name() => {
+                self.schema = Some(token.name(text));
+                AlterStage::Within
+            }
+            AlterStage::AfterOwner if is_word("to") => AlterStage::AfterTo,
+            AlterStage::AfterTo if token.is_name() => AlterStage::AfterRole,
+            _ if is_word("owner") => AlterStage::AfterOwner,
+            _ => AlterStage::Within,
         };
     }
 
     fn finish(self) -> Finished {
-        match self {
-            Self::AfterRole => Finished::Owner,
-            Self::DefaultPrivileges => Finished::Privileges,
+        match self.stage {
+            AlterStage::AfterRole => Finished::Owner { schema: self.schema },
+            AlterStage::DefaultPrivileges => Finished::Privileges,
             _ => Finished::Other,
         }
+    }
+}
+
+/// `COMMENT ON SCHEMA name …` or `COMMENT ON EXTENSION name …`, or another one.
+#[derive(Clone, Debug)]
+enum CommentStatement {
+    Begun,
+    AfterOn,
+    AfterSchema,
+    AfterExtension,
+    Named(Kept),
+}
+
+impl CommentStatement {
+    /// Whether it still may be one of the two.
+    fn accept(&mut self, token: Token, text: &[u8]) -> bool {
+        let is_word = |word: &str| token == Token::Word && is_one_of(text, &[word]);
+        *self = match self {
+            Self::Begun if is_word("on") => Self::AfterOn,
+            Self::AfterOn if is_word("schema") => Self::AfterSchema,
+            Self::AfterOn if is_word("extension") => Self::AfterExtension,
+            Self::AfterSchema if token.is_name() => Self::Named(Kept::Schema(token.name(text))),
+            Self::AfterExtension if token.is_name() => {
+                Self::Named(Kept::Extension(token.name(text)))
+            }
+            Self::Named(_) => return true,
+            _ => return false,
+        };
+        true
     }
 }
 

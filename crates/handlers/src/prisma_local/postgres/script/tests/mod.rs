@@ -1,10 +1,10 @@
 //! What the script check must not be fooled by.
 
 mod endings;
+mod filter;
 mod properties;
 mod reading;
 mod real_dumps;
-mod role_filter;
 
 use super::*;
 

@@ -12,9 +12,15 @@ const OWNERS: LeftOut = LeftOut { owners: true, privileges: false };
 const PRIVILEGES: LeftOut = LeftOut { owners: false, privileges: true };
 const BOTH: LeftOut = LeftOut { owners: true, privileges: true };
 
-fn filtered(script: &[u8], left_out: LeftOut, pieces: usize) -> String {
+impl From<LeftOut> for Omitted {
+    fn from(roles: LeftOut) -> Self {
+        Self { roles, ..Self::default() }
+    }
+}
+
+fn filtered(script: &[u8], omitted: impl Into<Omitted>, pieces: usize) -> String {
     let mut out = Vec::new();
-    let mut filter = RoleFilter::new(&mut out, left_out);
+    let mut filter = StatementFilter::new(&mut out, omitted.into());
     for part in script.chunks(pieces) {
         filter.write_all(part).unwrap();
     }
@@ -24,10 +30,11 @@ fn filtered(script: &[u8], left_out: LeftOut, pieces: usize) -> String {
 }
 
 /// What is left of a script, without its blank lines.
-fn lines(script: &str, left_out: LeftOut) -> Vec<String> {
-    let whole = filtered(script.as_bytes(), left_out, usize::MAX);
+fn lines(script: &str, omitted: impl Into<Omitted>) -> Vec<String> {
+    let omitted = omitted.into();
+    let whole = filtered(script.as_bytes(), omitted.clone(), usize::MAX);
     for pieces in [1, 2, 3, 7, 64] {
-        assert_eq!(filtered(script.as_bytes(), left_out, pieces), whole, "{pieces}");
+        assert_eq!(filtered(script.as_bytes(), omitted.clone(), pieces), whole, "{pieces}");
     }
     whole.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
@@ -75,6 +82,61 @@ fn owners_and_privileges_are_left_out_as_asked() {
 }
 
 #[test]
+fn settings_of_newer_servers_are_left_out() {
+    let omitted =
+        || Omitted { settings: vec!["transaction_timeout".to_owned()], ..Omitted::default() };
+    let script = "SET lock_timeout = 0;\nSET transaction_timeout = 0;\nSET row_security = off;\n\
+        SELECT 'SET transaction_timeout = 0;';\nset \"transaction_timeout\" to '1s';\n";
+    let expected = [
+        "SET lock_timeout = 0;",
+        "SET row_security = off;",
+        "SELECT 'SET transaction_timeout = 0;';",
+    ];
+    assert_eq!(lines(script, omitted()), expected);
+}
+
+#[test]
+fn a_transaction_around_the_script_stays_one_and_what_is_kept_stays_as_it_is() {
+    let omitted = || Omitted {
+        transactions: true,
+        kept: vec![
+            Kept::Schema("public".to_owned()),
+            Kept::Schema("odd \" one".to_owned()),
+            Kept::Extension("pg_trgm".to_owned()),
+        ],
+        ..Omitted::default()
+    };
+    let left_out = [
+        "BEGIN;",
+        "COMMIT;",
+        "START TRANSACTION;",
+        "END;",
+        "ALTER SCHEMA public OWNER TO app;",
+        "ALTER SCHEMA \"odd \"\" one\" OWNER TO owner;",
+        "COMMENT ON SCHEMA public IS 'it''s; theirs';",
+        "COMMENT ON EXTENSION pg_trgm IS 'trigrams';",
+        "COMMENT ON EXTENSION PG_TRGM IS NULL;",
+    ];
+    let kept = [
+        "ALTER SCHEMA public RENAME TO other;",
+        "ALTER SCHEMA \"Public\" OWNER TO app;",
+        "ALTER TABLE public OWNER TO app;",
+        "COMMENT ON SCHEMA private IS 'BEGIN; COMMENT ON SCHEMA public IS NULL;';",
+        "COMMENT ON EXTENSION public IS 'COMMIT;';",
+        "COMMENT ON TABLE public IS 'COMMIT;';",
+        "COMMENT ON FUNCTION schema.public(extension) IS NULL;",
+        "GRANT ALL ON SCHEMA public TO app;",
+        "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; END;",
+        "SELECT 1 AS \"begin\", 'COMMIT;';",
+    ];
+    let pairs: Vec<&str> =
+        left_out.iter().zip(&kept).flat_map(|(one, other)| [*one, *other]).collect();
+    let script = format!("{}\n{}\n", pairs.join("\n"), kept.last().unwrap());
+    assert_eq!(lines(&script, omitted()), kept);
+    assert_eq!(lines(&script, Omitted::default()).len(), 19);
+}
+
+#[test]
 fn rows_and_comments_pass_whatever_is_in_them() {
     let script = dump(
         "\\restrict GRANT\n-- GRANT a TO b;\n/* ALTER TABLE x OWNER TO y; */\nCOPY public.items (a) FROM stdin;\nGRANT a TO b;\nALTER TABLE x OWNER TO y;\n\\.\n\n-- Name: items; Type: ACL\n",
@@ -93,7 +155,7 @@ fn so_much_is_held_back_and_no_more() {
     assert_eq!(filtered(script.as_bytes(), BOTH, 4096), left);
     let endless = format!("ALTER TABLE x{} OWNER TO app;\nGRANT a TO b;", " ".repeat(70_000));
     let mut out = Vec::new();
-    let mut filter = RoleFilter::new(&mut out, BOTH);
+    let mut filter = StatementFilter::new(&mut out, BOTH.into());
     for part in endless.as_bytes().chunks(1000) {
         filter.write_all(part).unwrap();
         assert!(filter.held.capacity() <= 128 * 1024);
@@ -107,7 +169,7 @@ fn so_much_is_held_back_and_no_more() {
 fn real_dumps_lose_nothing_else() {
     for script in real_dumps::ALL {
         let mut left = Vec::new();
-        let mut filter = RoleFilter::new(&mut left, BOTH);
+        let mut filter = StatementFilter::new(&mut left, BOTH.into());
         script.chunks(777).for_each(|part| filter.write_all(part).unwrap());
         filter.flush().unwrap();
         drop(filter);

@@ -1,49 +1,78 @@
-//! Passes a script on to `psql` without what it says about owners or privileges: `pg_restore` leaves the same out
-//! with `--no-owner` and `--no-privileges`.
+//! Passes a script on to `psql` without some of its statements: what it says about owners or privileges, as `pg_restore`
+//! leaves it out with `--no-owner` and `--no-privileges`; settings that the server does not have; and what would disturb
+//! a transaction that holds more than the script.
 
 use std::io::{self, BufWriter, Write};
 
 use backup_core::LeftOut;
 
 use super::reader::{Passed, ScriptReader};
-use super::statement::Finished;
+use super::statement::{Finished, Kept};
 
 /// So much of a statement is held back until its end tells what it is, in bytes. The longest that `pg_dump` writes
 /// about an owner names a function by the types of a hundred arguments, and takes half of it.
 const LONGEST_HELD: usize = 64 * 1024;
 
+/// What a script is loaded without.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Omitted {
+    /// Owners and privileges.
+    pub roles: LeftOut,
+    /// Settings, by name: those of newer servers.
+    pub settings: Vec<String>,
+    /// What begins and ends transactions: `pg_dump` writes large objects between both.
+    pub transactions: bool,
+    /// What is there already, and whose owner and comment others say.
+    pub kept: Vec<Kept>,
+}
+
+impl Omitted {
+    fn includes(&self, finished: &Finished) -> bool {
+        match finished {
+            Finished::Owner { schema } => {
+                let keeps = |name: &String| self.kept.contains(&Kept::Schema(name.clone()));
+                self.roles.owners || schema.as_ref().is_some_and(keeps)
+            }
+            Finished::Privileges => self.roles.privileges,
+            Finished::Set(setting) => self.settings.contains(&setting.name),
+            Finished::Comment(of) => self.kept.contains(of),
+            Finished::Transaction => self.transactions,
+            Finished::CopyFromStdin { .. } | Finished::Insert | Finished::Other => false,
+        }
+    }
+}
+
 /// A filter for the script of one database, in pieces of any size.
 #[derive(Debug)]
-pub(crate) struct RoleFilter<W: Write> {
+pub(crate) struct StatementFilter<W: Write> {
     out: BufWriter<W>,
     reader: ScriptReader,
-    left_out: LeftOut,
+    omitted: Omitted,
     /// What is neither passed on nor left out yet.
     pub(super) held: Vec<u8>,
     /// Whether the rest of the statement is passed on, whatever it turns out to be.
     passes: bool,
 }
 
-impl<W: Write> RoleFilter<W> {
+impl<W: Write> StatementFilter<W> {
     /// Filters what goes to `out`.
-    pub(crate) fn new(out: W, left_out: LeftOut) -> Self {
+    pub(crate) fn new(out: W, omitted: Omitted) -> Self {
         let (out, reader) = (BufWriter::new(out), ScriptReader::new());
-        Self { out, reader, left_out, held: Vec::new(), passes: false }
+        Self { out, reader, omitted, held: Vec::new(), passes: false }
     }
 
     /// Takes bytes that the reader has read as this.
     fn take(&mut self, bytes: &[u8], passed: &Passed) -> io::Result<()> {
         if let Passed::Statement { finished, .. } = passed {
             let is_decided = std::mem::take(&mut self.passes);
-            if !is_decided && self.leaves_out(finished) {
+            if !is_decided && self.omitted.includes(finished) {
                 self.held.clear();
                 return Ok(());
             }
             return self.pass(bytes);
         }
-        let may_be_left_out = !self.passes
-            && self.reader.may_be_about_roles()
-            && !self.reader.is_between_statements();
+        let may_be_left_out =
+            !self.passes && self.reader.may_be_left_out() && !self.reader.is_between_statements();
         if may_be_left_out && self.held.len() + bytes.len() <= LONGEST_HELD {
             // The blanks before it are not the statement's.
             let blanks =
@@ -56,17 +85,6 @@ impl<W: Write> RoleFilter<W> {
         self.pass(bytes)
     }
 
-    fn leaves_out(&self, finished: &Finished) -> bool {
-        match finished {
-            Finished::Owner => self.left_out.owners,
-            Finished::Privileges => self.left_out.privileges,
-            Finished::CopyFromStdin { .. }
-            | Finished::Set(_)
-            | Finished::Insert
-            | Finished::Other => false,
-        }
-    }
-
     /// Passes on what was held back, and these bytes.
     fn pass(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(&self.held)?;
@@ -75,7 +93,7 @@ impl<W: Write> RoleFilter<W> {
     }
 }
 
-impl<W: Write> Write for RoleFilter<W> {
+impl<W: Write> Write for StatementFilter<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let mut rest = data;
         while !rest.is_empty() {
