@@ -120,7 +120,8 @@ impl Session {
     /// SQLSTATE and a sentence.
     pub(super) fn refusal(&mut self, sql: &str) -> Result<Option<[String; 2]>, SessionEnd> {
         let answer = self.answer(&format!(
-            "\\set ON_ERROR_STOP 0\n{sql};\n\\echo :SQLSTATE :LAST_ERROR_MESSAGE\n\\set ON_ERROR_STOP 1"
+            // Its own line: psql would take a semicolon for a part of the value, and leave it off.
+            "\\set ON_ERROR_STOP 0\n{sql};\n\\echo :SQLSTATE :LAST_ERROR_MESSAGE\n\\set ON_ERROR_STOP 1\n"
         ))?;
         let text = text_in(&self.encoding, &answer);
         // What the statement itself answers comes before.
