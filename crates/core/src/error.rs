@@ -133,6 +133,16 @@ pub enum Error {
         /// The tool's own words, where it had to find out.
         words: Option<String>,
     },
+    /// The database's user may not put another one in its place.
+    #[error("The database user may not replace the database")]
+    MayNotReplace {
+        /// What it may not, in one line each.
+        missing: Vec<String>,
+        /// What would allow it, in the engine's own words.
+        grants: Vec<String>,
+        /// Whether a restore in place would do without.
+        in_place: bool,
+    },
     /// Between here and the server stands a pooler that gives every transaction another session.
     #[error(
         "Unsupported database: the URL leads to a pooler in {mode} mode, through which no dump is whole"

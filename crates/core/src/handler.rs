@@ -210,6 +210,16 @@ pub struct LeftOut {
     pub privileges: bool,
 }
 
+/// How a backup comes into the place of what a database holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestoreManner {
+    /// As the engine does it best: restored beside the database, compared there, and swapped.
+    #[default]
+    Swap,
+    /// Within the database, in one transaction that is compared before it is committed: for who may not swap.
+    InPlace,
+}
+
 /// A backup that is to be restored into a database of its own, to prove that it can be.
 #[derive(Clone, Debug)]
 pub struct ScratchOrder {
@@ -321,6 +331,7 @@ pub trait Handler: Send + Sync {
         &self,
         target: &DatabaseTarget,
         settings: &ToolSettings,
+        _manner: RestoreManner,
         run: &Run,
     ) -> Result<Box<dyn Database>, Error> {
         self.connect(target, settings, run).await
@@ -407,7 +418,8 @@ pub trait Database: Send {
         run: &Run,
     ) -> Result<LiveDatabase, Error>;
 
-    /// Restores a backup as [`restore_scratch`](Self::restore_scratch) does, and leaves it beside this database.
+    /// Restores a backup as [`restore_scratch`](Self::restore_scratch) does, and leaves it beside this database; in place
+    /// nobody sees it until [`replace`](Self::replace) either.
     ///
     /// # Errors
     /// It does not load; what is left of it goes with [`discard_beside`](Self::discard_beside).

@@ -44,7 +44,7 @@ pub use error::{ClientPackage, Error, VerificationFailure, is_disk_full};
 pub use handler::{
     ArtifactForm, ArtifactToExamine, Checksums, Compression, Database, DatabaseFacts, Depth,
     Destination, DumpOrder, Dumped, Examination, Handler, LeftOut, LiveDatabase, LiveState,
-    Replaced, ReplacedDatabase, ScratchOrder, ScratchRestored, ToolSettings,
+    Replaced, ReplacedDatabase, RestoreManner, ScratchOrder, ScratchRestored, ToolSettings,
 };
 pub use host::{Host, Launch, Launcher};
 pub use interrupt::{Interrupt, Signal};

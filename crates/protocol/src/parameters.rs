@@ -413,6 +413,10 @@ pub struct RestoreBackupParameters {
     /// Default: false.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub no_privileges: Option<bool>,
+    /// Restore within the database, in one transaction, in place of swapping databases: for a user who may not. Who uses
+    /// the database waits meanwhile, and only a safety backup keeps what was there. PostgreSQL only. Default: false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub in_place: Option<bool>,
     /// How many seconds to wait for another run on the same database, from 0 to 86400. Default: 30.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schemars(range(max = 86_400))]

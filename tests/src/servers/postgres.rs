@@ -246,7 +246,13 @@ impl PostgresServer {
 
     /// A connection that stays open between two texts: to hold a lock, a snapshot, a transaction.
     pub fn session(&self, database: &str) -> Session {
+        self.session_of(database, SUPERUSER, "")
+    }
+
+    /// The same, of somebody else.
+    pub fn session_of(&self, database: &str, role: &str, password: &str) -> Session {
         let mut psql = self.client("psql", database);
+        psql.env("PGUSER", role).env("PGPASSWORD", password);
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]);
         Session::start(psql, |mark| format!("\n;\\echo {mark}\n"))
     }

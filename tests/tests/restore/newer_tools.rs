@@ -43,7 +43,8 @@ fn what_the_server_does_not_know_is_left_out_and_nothing_else() {
         let before = (server.schema(&database), server.content(&database));
         let project = Project::with_urls(&[("dev", server.url(&database))]);
         if format == "sql" {
-            project.configure(|settings| settings["backup"] = json!({"tool_directories": [folder]}));
+            project
+                .configure(|settings| settings["backup"] = json!({"tool_directories": [folder]}));
         }
         let id = made(&project, format, &json!(true));
         project.configure(|settings| settings["backup"] = json!({"tool_directories": [folder]}));

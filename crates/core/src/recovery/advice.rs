@@ -87,6 +87,27 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             ));
             (suggestions, None)
         }
+        Error::MayNotReplace { grants, in_place, .. } => {
+            let mut suggestions = Vec::new();
+            let mut next = None;
+            if *in_place {
+                suggestions.push(
+                    "Send recovery.next_request, which restores in place, in one transaction: whoever uses the database waits until that is done".to_owned(),
+                );
+                next = context.request_with("in_place", true.into()).map(without_confirmation);
+            }
+            suggestions.extend(
+                grants
+                    .iter()
+                    .take(MOST_GRANTS)
+                    .map(|grant| format!("Let an administrator run: {grant}")),
+            );
+            if suggestions.is_empty() {
+                suggestions.push(format!("Let ${variable} name a user that may"));
+            }
+            suggestions.push("Nothing was changed; then send the same request again".to_owned());
+            (suggestions, next)
+        }
         Error::Pooled { .. } => say([
             format!(
                 "Name the variable with the direct URL of {environment} in environments.{environment}.direct_connection_string_env"
@@ -148,7 +169,7 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             (suggestions, Some(next))
         }
         Error::RestoreFailed { words: Some(words), .. }
-            if context.is_restore() && is_role_missing(words) =>
+            if context.is_restore() && is_about_a_role(words) =>
         {
             missing_role_advice(context)
         }
@@ -234,8 +255,13 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
     }
 }
 
-/// Whether PostgreSQL says, in English, that there is no such role.
-fn is_role_missing(words: &str) -> bool {
+/// Whether PostgreSQL says, in English, that there is no such role, or that nothing may be given to it.
+fn is_about_a_role(words: &str) -> bool {
+    // The second since PostgreSQL 16.
+    if words.contains("must be member of role \"") || words.contains("must be able to SET ROLE \"")
+    {
+        return true;
+    }
     // The name may have line breaks in it. A blank before a quote begins the name of something else.
     let after = words.split_once("role \"").map(|(_, after)| after);
     let name = after.and_then(|after| after.split_once("\" does not exist"));
@@ -245,8 +271,7 @@ fn is_role_missing(words: &str) -> bool {
 /// The request that leaves out all that names roles, unless that was not enough.
 fn missing_role_advice(context: &FailureContext<'_>) -> Advice {
     let is_set = |parameter| context.parameter(parameter) == Some(&Value::Bool(true));
-    let create =
-        "create the role that prisma_output names on the server, and send the same request again";
+    let create = "create the role that prisma_output names on the server, or grant it to the URL's user, and send the same request again";
     if is_set("no_owner") && is_set("no_privileges") {
         return say([
             format!("Let an administrator {create}"),
@@ -421,15 +446,17 @@ mod tests {
         for words in [
             "ERROR:  role \"shop\" does not exist",
             "pg_restore: error: could not execute query: ERROR:  role \"a\nb; c\" does not exist\nCommand was: x",
+            "ERROR:  must be member of role \"shop\"",
+            "ERROR:  must be able to SET ROLE \"shop\"",
         ] {
-            assert!(is_role_missing(words), "{words}");
+            assert!(is_about_a_role(words), "{words}");
         }
         for words in [
             "ERROR:  relation \"items\" does not exist",
             "ERROR:  permission denied to grant role \"shop\"\nERROR:  schema \"x\" does not exist",
             "ERROR:  role \"shop\" already exists",
         ] {
-            assert!(!is_role_missing(words), "{words}");
+            assert!(!is_about_a_role(words), "{words}");
         }
     }
 }

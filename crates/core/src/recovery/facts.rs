@@ -43,7 +43,7 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
         Error::ClockSuspect { reason } | Error::BackupRequired { reason } => {
             ErrorFacts { finding: Some(cut(reason, LONGEST_FINDING)), ..none }
         }
-        Error::PermissionDenied { missing, .. } => {
+        Error::PermissionDenied { missing, .. } | Error::MayNotReplace { missing, .. } => {
             ErrorFacts { missing: Some(missing.iter().take(MOST_KNOWN).cloned().collect()), ..none }
         }
         Error::ToolVersionMismatch { tool_version, server, .. } => ErrorFacts {

@@ -162,7 +162,7 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::ConnectionFailed { .. } | Error::Disturbed { .. } => ErrorCode::ConnectionFailed,
         Error::ToolNotFound { .. } => ErrorCode::ToolNotFound,
         Error::ToolVersionMismatch { .. } => ErrorCode::ToolVersionMismatch,
-        Error::PermissionDenied { .. } => ErrorCode::PermissionDenied,
+        Error::PermissionDenied { .. } | Error::MayNotReplace { .. } => ErrorCode::PermissionDenied,
         Error::SpaceBefore { .. } | Error::SpaceDuring { .. } => ErrorCode::InsufficientDiskSpace,
         Error::DirectoryNotWritable { .. } => ErrorCode::DirectoryNotWritable,
         Error::VerificationFailed(_) | Error::RestoredDiffers(_) => ErrorCode::VerificationFailed,

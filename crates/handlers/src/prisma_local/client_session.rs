@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use backup_core::{Error, Interrupt, RunId};
 
-use crate::process::{Launcher, OutputEnd, RunningTool, Stdin, ToolCommand, ToolEnd, ToolOutput};
+use crate::process::{
+    Launcher, OutputEnd, RunningTool, Stdin, ToolCommand, ToolEnd, ToolInput, ToolOutput,
+};
 
 /// The longest answer to one question, in bytes: names and states, never rows of the project.
 const LONGEST_ANSWER: usize = 256 * 1024 * 1024;
@@ -116,6 +118,22 @@ impl ClientSession {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// Has the client read what `write` writes, which says whether that was all of it; what is answered is not
+    /// read. Where it was not all, or could not be had, the session is over.
+    pub(super) fn feed(
+        &mut self,
+        interrupt: &Interrupt,
+        write: impl FnOnce(&mut dyn Write) -> Result<bool, Error>,
+    ) -> Result<(), SessionEnd> {
+        let Some(stdin) = self.stdin.take() else { return Err(self.end()) };
+        let mut input = ToolInput::new(stdin, interrupt);
+        if !write(&mut input).map_err(SessionEnd::Fault)? {
+            return Err(self.end());
+        }
+        self.stdin = Some(input.into_inner());
+        Ok(())
     }
 
     /// Ends the session and finds out why it could not go on.

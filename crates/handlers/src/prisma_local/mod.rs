@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseTarget, Depth, Error,
-    Examination, Handler, Run, ToolSettings,
+    Examination, Handler, RestoreManner, Run, ToolSettings,
 };
 use backup_protocol::{Format, HandlerDescription, Skill, VerifyLevel};
 
@@ -122,6 +122,7 @@ impl Handler for PrismaLocal {
         &self,
         target: &DatabaseTarget,
         settings: &ToolSettings,
+        manner: RestoreManner,
         run: &Run,
     ) -> Result<Box<dyn Database>, Error> {
         run.interrupt.check()?;
@@ -129,8 +130,10 @@ impl Handler for PrismaLocal {
         Ok(match target {
             DatabaseTarget::Sqlite(_) => return self.connect(target, settings, run).await,
             DatabaseTarget::Postgres(database) => Box::new(
-                postgres::PostgresDatabase::connect_to_restore(database, settings, launcher, run)
-                    .await?,
+                postgres::PostgresDatabase::connect_to_restore(
+                    database, settings, launcher, manner, run,
+                )
+                .await?,
             ),
             DatabaseTarget::MySql(database) => Box::new(
                 mysql::MySqlDatabase::connect_to_restore(database, settings, launcher, run).await?,

@@ -24,6 +24,11 @@ impl ToolInput {
     pub(crate) fn new(stdin: ChildStdin, interrupt: &Interrupt) -> Self {
         Self { stdin, interrupt: interrupt.clone() }
     }
+
+    /// The pipe, for others to write to.
+    pub(crate) fn into_inner(self) -> ChildStdin {
+        self.stdin
+    }
 }
 
 impl Write for ToolInput {

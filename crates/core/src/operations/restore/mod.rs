@@ -1,7 +1,7 @@
 //! `restore-backup`: find → examine again → plan → confirmation → safety backup → scratch database, compared
 //! there → the target looked at once more → swap → check. Until the swap nothing of the live database is touched.
 
-mod left_out;
+mod options;
 mod plan;
 mod selection;
 
@@ -26,7 +26,7 @@ use crate::confirmation::{Bound, Confirmations};
 use crate::database::DatabaseTarget;
 use crate::error::{ConfirmationRequest, Error};
 use crate::handler::{
-    Database, LeftOut, LiveDatabase, LiveState, Replaced, ScratchOrder, ToolSettings,
+    Database, LeftOut, LiveDatabase, LiveState, Replaced, RestoreManner, ScratchOrder, ToolSettings,
 };
 use crate::host::Host;
 use crate::locks::{self, DatabaseLock};
@@ -48,6 +48,7 @@ struct Restore<'a> {
     parameters: &'a RestoreBackupParameters,
     target: DatabaseTarget,
     left_out: LeftOut,
+    manner: RestoreManner,
     folder: EnvironmentFolder,
     found: Found,
     manifest: Manifest,
@@ -70,7 +71,8 @@ pub(super) async fn restore(
     let environment = project.environment(&parameters.environment)?;
     run.step(Step::EnvironmentValidated(environment.name.to_string()));
     let target = session.resolve_database_to_restore(host, &project, &environment)?.target;
-    let left_out = left_out::left_out(parameters, &target)?;
+    let left_out = options::left_out(parameters, &target)?;
+    let manner = options::manner(parameters, &target)?;
     let store = Store::of(&project)?;
     store.catalogue.check_writable()?;
     let skips = parameters.skip_safety_backup.unwrap_or_default();
@@ -94,7 +96,7 @@ pub(super) async fn restore(
     let settings = project.configuration.tool_settings(Some(name), &project.root, host.workers);
     let lock = locks::database_lock(&target.machine_identity(), patience, run).await?;
     let mut database =
-        host.handler_for(&target).connect_to_restore(&target, &settings, run).await?;
+        host.handler_for(&target).connect_to_restore(&target, &settings, manner, run).await?;
     let table = project.configuration.migrations_table();
     // A plan changes nothing, whatever it finds.
     let at_server = run.patience_at_server(patience);
@@ -108,6 +110,7 @@ pub(super) async fn restore(
         parameters,
         target,
         left_out,
+        manner,
         folder,
         found,
         manifest,
@@ -159,7 +162,9 @@ impl Restore<'_> {
 
     fn planned(&self, run: &Run) -> Result<Done, Error> {
         let needs_confirmation = self.needs_confirmation();
-        let planned = RestoreBackupResult { dry_run: true, needs_confirmation, ..self.told(run) };
+        let mut planned =
+            RestoreBackupResult { dry_run: true, needs_confirmation, ..self.told(run) };
+        planned.warnings.extend(options::planned(self.manner));
         let environment = &self.folder.environment;
         Done::new(&planned, format!("Restore planned for {environment}; nothing was changed"))
     }
@@ -213,7 +218,7 @@ impl Restore<'_> {
             self.found.id.to_string(),
             self.manifest.artifact.sha256.clone(),
             format!("safety backup: {}", self.takes_safety_backup()),
-            left_out::bound(self.left_out),
+            options::bound(self.left_out, self.manner),
         ]);
         if let Some(Confirmation::Token(token)) = &self.parameters.confirm {
             let token = tokens.check(token, &bound, now)?;
@@ -238,7 +243,8 @@ impl Restore<'_> {
             &self.live,
             self.takes_safety_backup(),
         );
-        consequences.extend(left_out::told(self.left_out));
+        consequences.extend(options::planned(self.manner));
+        consequences.extend(options::told(self.left_out));
         ConfirmationPlan {
             action: format!("Replace the database of {environment} by backup {}", self.found.id),
             backup_id: Some(self.found.id.to_string()),
@@ -326,7 +332,9 @@ impl Restore<'_> {
         self.check_target(host, session)?;
         run.interrupt.check()?;
         run.step(Step::ReplacingDatabase);
-        database.replace(run).await
+        let mut replaced = database.replace(run).await?;
+        replaced.warnings.splice(0..0, restored.warnings);
+        Ok(replaced)
     }
 
     fn intent(&self) -> Intent {
@@ -353,9 +361,14 @@ impl Restore<'_> {
 
     /// Leaves nothing out: the roles in the safety backup are those of the server that it comes back to.
     fn undo_request(&self, safety_backup: &str) -> serde_json::Value {
-        json!({"operation": "restore-backup", "parameters": {
+        let mut request = json!({"operation": "restore-backup", "parameters": {
             "environment": self.folder.environment.as_str(), "backup_id": safety_backup
-        }})
+        }});
+        let parameters = request.get_mut("parameters").and_then(|value| value.as_object_mut());
+        if let Some(parameters) = parameters.filter(|_| self.manner == RestoreManner::InPlace) {
+            parameters.insert("in_place".to_owned(), true.into());
+        }
+        request
     }
 
     fn told(&self, run: &Run) -> RestoreBackupResult {
@@ -364,7 +377,7 @@ impl Restore<'_> {
         if let LiveDatabase::Unreadable(words) = &self.live {
             warnings.push(format!("What is there cannot be read: {words}"));
         }
-        warnings.extend(left_out::told(self.left_out));
+        warnings.extend(options::told(self.left_out));
         RestoreBackupResult {
             backup_id: self.found.id.to_string(),
             source_environment: self.found.folder.environment.to_string(),

@@ -265,7 +265,7 @@ fn is_same(here: &[String; 2], there: &[String; 2]) -> bool {
 }
 
 /// Sees to it that nothing is hidden from the session and that nothing ends it early.
-fn prepare(session: &mut Session) -> Result<[String; 3], SessionEnd> {
+pub(super) fn prepare(session: &mut Session) -> Result<[String; 3], SessionEnd> {
     session.run(
         "SET client_min_messages = warning; SET search_path = pg_catalog; \
          SET row_security = off; SET standard_conforming_strings = on; \

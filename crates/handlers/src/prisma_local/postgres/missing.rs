@@ -6,6 +6,7 @@ use std::time::Duration;
 use backup_core::{Error, Interrupt, Secret};
 
 use super::connect::{Reached, Reaching};
+use super::own_objects::FIRST_OWN;
 use super::replace::MAINTENANCE;
 use super::scratch;
 use super::session::{identifier, literal};
@@ -138,8 +139,6 @@ const CATALOGUES: [&str; 19] = [
     "pg_ts_config",
     "pg_ts_dict",
 ];
-/// The first number that the server gives to what is not its own.
-const FIRST_OWN: u32 = 16_384;
 
 /// Whether a database has nothing of its own in it, nor settings.
 fn is_empty(reaching: &Reaching, reached: &Reached, name: &str) -> Result<bool, Error> {

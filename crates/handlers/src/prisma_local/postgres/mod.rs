@@ -11,8 +11,10 @@ mod connect;
 mod dump;
 mod examine;
 mod globals;
+mod in_place;
 mod inspect;
 mod missing;
+mod own_objects;
 mod pouring;
 mod quiet;
 mod replace;
@@ -30,7 +32,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, Database, DatabaseFacts, Destination, DumpOrder, Dumped, Error, LiveDatabase,
-    Replaced, ReplacedDatabase, Run, ScratchOrder, ScratchRestored, ServerDatabase, ToolSettings,
+    Replaced, ReplacedDatabase, RestoreManner, Run, ScratchOrder, ScratchRestored, ServerDatabase,
+    ToolSettings,
 };
 use backup_protocol::Format;
 
@@ -66,9 +69,18 @@ pub(super) struct PostgresDatabase(Lent<Connected>);
 struct Connected {
     reaching: Reaching,
     reached: Reached,
-    /// The scratch database that was restored beside it and is still there.
-    beside: Option<Scratch>,
+    /// What was restored and has not replaced it yet.
+    beside: Option<Beside>,
+    manner: RestoreManner,
     presence: Presence,
+}
+
+/// What was restored, and nobody sees yet.
+#[derive(Debug)]
+enum Beside {
+    Scratch(Scratch),
+    /// Within the database itself.
+    Transaction(in_place::Transaction),
 }
 
 impl PostgresDatabase {
@@ -79,7 +91,8 @@ impl PostgresDatabase {
         launcher: &Launcher,
         run: &Run,
     ) -> Result<Self, Error> {
-        Self::reach(database, settings, launcher, run, |reaching| {
+        let manner = RestoreManner::default();
+        Self::reach(database, settings, launcher, manner, run, |reaching| {
             Ok((reaching.reach()?, Presence::There))
         })
         .await
@@ -90,22 +103,24 @@ impl PostgresDatabase {
         database: &ServerDatabase,
         settings: &ToolSettings,
         launcher: &Launcher,
+        manner: RestoreManner,
         run: &Run,
     ) -> Result<Self, Error> {
-        Self::reach(database, settings, launcher, run, missing::reach).await
+        Self::reach(database, settings, launcher, manner, run, missing::reach).await
     }
 
     async fn reach(
         database: &ServerDatabase,
         settings: &ToolSettings,
         launcher: &Launcher,
+        manner: RestoreManner,
         run: &Run,
         reach: impl FnOnce(&Reaching) -> Result<(Reached, Presence), Error> + Send + 'static,
     ) -> Result<Self, Error> {
         let reaching = Reaching::new(database, settings, launcher, &run.interrupt)?;
         let connected = blocking(move || {
             let (reached, presence) = reach(&reaching)?;
-            Ok(Connected { reaching, reached, beside: None, presence })
+            Ok(Connected { reaching, reached, beside: None, manner, presence })
         })
         .await?;
         Ok(Self(Lent::new(connected)))
@@ -187,18 +202,27 @@ impl Database for PostgresDatabase {
     ) -> Result<ScratchRestored, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached, beside, presence }| {
+            .work(move |Connected { reaching, reached, beside, manner, presence }| {
+                if *manner == RestoreManner::InPlace {
+                    let (made, restored) = in_place::restore(reaching, reached, &order, &run)?;
+                    *beside = Some(Beside::Transaction(made));
+                    return Ok(restored);
+                }
                 missing::make(reaching, reached, presence)?;
                 let (made, restored) = scratch::restore_beside(reaching, reached, &order, &run)?;
-                *beside = Some(made);
+                *beside = Some(Beside::Scratch(made));
                 restored
             })
             .await
     }
 
     async fn discard_beside(&mut self) -> Option<String> {
-        let discarded = self.0.work(|Connected { reaching, reached, beside, presence }| {
-            let left = beside.take().and_then(|left| scratch::discard(reaching, reached, &left));
+        let discarded = self.0.work(|Connected { reaching, reached, beside, presence, .. }| {
+            let left = match beside.take() {
+                Some(Beside::Scratch(left)) => scratch::discard(reaching, reached, &left),
+                // Without its session the server takes it back.
+                Some(Beside::Transaction(_)) | None => None,
+            };
             Ok(left.or(missing::take_back(reaching, reached, presence)))
         });
         discarded.await.unwrap_or_else(|error| Some(error.to_string()))
@@ -206,9 +230,18 @@ impl Database for PostgresDatabase {
 
     async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
         self.0
-            .work(|Connected { reaching, reached, presence, .. }| match presence {
-                Presence::Missing => scratch::check(reaching, reached),
-                _ => replace::check(reaching, reached),
+            .work(|Connected { reaching, reached, manner, presence, .. }| {
+                match (manner, presence) {
+                    (RestoreManner::InPlace, Presence::Missing) => Err(Error::InvalidParameter {
+                        parameter: "in_place",
+                        detail:
+                            "has no place: there is no such database; send the request without it"
+                                .to_owned(),
+                    }),
+                    (RestoreManner::InPlace, _) => in_place::check(reaching, reached),
+                    (RestoreManner::Swap, Presence::Missing) => scratch::check(reaching, reached),
+                    (RestoreManner::Swap, _) => replace::check(reaching, reached),
+                }
             })
             .await
     }
@@ -246,9 +279,17 @@ impl Database for PostgresDatabase {
     async fn replace(&mut self, run: &Run) -> Result<Replaced, Error> {
         let run = run.clone();
         self.0
-            .work(move |Connected { reaching, reached, beside, presence }| {
+            .work(move |Connected { reaching, reached, beside, presence, .. }| {
                 let lost = || Error::internal("nothing was restored beside it");
-                let scratch = beside.clone().ok_or_else(lost)?;
+                let scratch = match beside.take().ok_or_else(lost)? {
+                    Beside::Scratch(scratch) => scratch,
+                    Beside::Transaction(transaction) => {
+                        in_place::commit(reaching, reached, transaction)?;
+                        return Ok(Replaced::default());
+                    }
+                };
+                // Where it does not take the place, it is there still, and must go.
+                *beside = Some(Beside::Scratch(scratch.clone()));
                 let old = replace::replace(reaching, reached, &scratch, &run)?;
                 *beside = None;
                 let aside = missing::remove_replaced(reaching, old, presence);

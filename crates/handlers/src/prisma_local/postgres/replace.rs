@@ -12,6 +12,7 @@ use backup_core::{Error, Interrupt, LiveState, Run};
 use super::carry_over;
 use super::connect::{Reached, Reaching};
 use super::dump::lock_wait;
+use super::in_place;
 use super::quiet;
 use super::scratch::Scratch;
 use super::session::{Session, SessionEnd, identifier, literal};
@@ -33,6 +34,18 @@ const LONGEST_NAME: usize = 63;
 
 /// Refuses a database that a swap would break, and a user who may not swap.
 pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Error> {
+    refuse_what_breaks(reaching, reached)?;
+    match refuse_swap(reaching, &mut reached.session) {
+        Err(Error::MayNotReplace { missing, grants, .. }) => {
+            let in_place = in_place::check(reaching, reached).is_ok();
+            Err(Error::MayNotReplace { missing, grants, in_place })
+        }
+        checked => checked,
+    }
+}
+
+/// Refuses a database that no restore brings back whole.
+pub(super) fn refuse_what_breaks(reaching: &Reaching, reached: &mut Reached) -> Result<(), Error> {
     if reached.is_standby {
         return Err(Error::UnsupportedDatabase {
             what: "a standby cannot be restored into; restore into its primary".to_owned(),
@@ -52,7 +65,20 @@ pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Er
             });
         }
     }
-    reaching.refuse_swap(&mut reached.session)
+    let asked = reached.session.row(
+        "SELECT (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = d.datname)::text, \
+         (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = d.datname)::text \
+         FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()",
+    );
+    let [prepared, slots] = asked.map_err(|end| reaching.failed(end))?;
+    if prepared == "0" && slots == "0" {
+        return Ok(());
+    }
+    Err(Error::UnsupportedDatabase {
+        what: format!(
+            "the database has {prepared} prepared transactions and {slots} logical replication slots, which no restore brings back; end them first"
+        ),
+    })
 }
 
 /// What the live database holds; its rows where they are to be counted.
@@ -75,58 +101,46 @@ pub(super) fn state(
     state.map_err(|end| reaching.failed(end))
 }
 
-impl Reaching {
-    /// Refuses a database that a swap would break, and a user who may not swap.
-    pub(super) fn refuse_swap(&self, session: &mut Session) -> Result<(), Error> {
-        let failed = |end| self.failed(end);
-        let [database, prepared, slots, user, is_super, owns, creates, signals, supers] = session
-            .row(
-                "SELECT d.datname, (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = d.datname)::text, \
-                 (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = d.datname)::text, \
-                 current_user::text, r.rolsuper::text, pg_catalog.pg_has_role(d.datdba, 'MEMBER')::text, \
-                 r.rolcreatedb::text, pg_catalog.pg_has_role('pg_signal_backend', 'MEMBER')::text, \
-                 (SELECT count(*) FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles s ON s.oid = a.usesysid \
-                  WHERE a.datname = d.datname AND s.rolsuper AND a.pid <> pg_catalog.pg_backend_pid())::text \
-                 FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
-                 WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user",
-            )
-            .map_err(failed)?;
-        if prepared != "0" || slots != "0" {
-            return Err(Error::UnsupportedDatabase {
-                what: format!(
-                    "the database has {prepared} prepared transactions and {slots} logical replication slots, which no restore brings back; end them first"
-                ),
-            });
-        }
-        if is_super == "true" {
-            return Ok(());
-        }
-        let user = identifier(&user);
-        let database = identifier(&database);
-        let mut missing = Vec::new();
-        let mut grants = Vec::new();
-        if owns != "true" {
-            missing.push(format!("{user} does not own {database}"));
-            grants.push(format!("ALTER DATABASE {database} OWNER TO {user}"));
-        }
-        if creates != "true" {
-            missing.push("no CREATEDB, which renaming a database needs".to_owned());
-            grants.push(format!("ALTER ROLE {user} CREATEDB"));
-        }
-        if signals != "true" {
-            missing.push("no right to end the sessions of others".to_owned());
-            grants.push(format!("GRANT pg_signal_backend TO {user}"));
-        }
-        if supers != "0" {
-            missing.push(format!(
-                "{supers} superusers are connected, whose sessions only a superuser ends"
-            ));
-        }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Error::PermissionDenied { missing, grants, words: None })
+/// Refuses a user who may not swap.
+fn refuse_swap(reaching: &Reaching, session: &mut Session) -> Result<(), Error> {
+    let asked = session.row(
+        "SELECT d.datname, current_user::text, r.rolsuper::text, pg_catalog.pg_has_role(d.datdba, 'MEMBER')::text, \
+         r.rolcreatedb::text, pg_catalog.pg_has_role('pg_signal_backend', 'MEMBER')::text, \
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles s ON s.oid = a.usesysid \
+          WHERE a.datname = d.datname AND s.rolsuper AND a.pid <> pg_catalog.pg_backend_pid())::text \
+         FROM pg_catalog.pg_database d, pg_catalog.pg_roles r \
+         WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user",
+    );
+    let [database, user, is_super, owns, creates, signals, supers] =
+        asked.map_err(|end| reaching.failed(end))?;
+    if is_super == "true" {
+        return Ok(());
     }
+    let user = identifier(&user);
+    let database = identifier(&database);
+    let mut missing = Vec::new();
+    let mut grants = Vec::new();
+    if owns != "true" {
+        missing.push(format!("{user} does not own {database}"));
+        grants.push(format!("ALTER DATABASE {database} OWNER TO {user}"));
+    }
+    if creates != "true" {
+        missing.push("no CREATEDB, which renaming a database needs".to_owned());
+        grants.push(format!("ALTER ROLE {user} CREATEDB"));
+    }
+    if signals != "true" {
+        missing.push("no right to end the sessions of others".to_owned());
+        grants.push(format!("GRANT pg_signal_backend TO {user}"));
+    }
+    if supers != "0" {
+        missing.push(format!(
+            "{supers} superusers are connected, whose sessions only a superuser ends"
+        ));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::MayNotReplace { missing, grants, in_place: false })
 }
 
 /// Gives the scratch database the live one's place. Says what the old one is called then.
@@ -147,7 +161,8 @@ pub(super) fn replace(
     let failed = |end| reaching.failed(end);
     // As the server knows it: a URL need not name it.
     let [live] = reached.session.row("SELECT pg_catalog.current_database()").map_err(failed)?;
-    reaching.refuse_swap(&mut reached.session)?;
+    refuse_what_breaks(reaching, reached)?;
+    refuse_swap(reaching, &mut reached.session)?;
     let carried = carry_over::read(&mut reached.session, &scratch.name).map_err(failed)?;
     let maintenance = MAINTENANCE.into_iter().find(|name| *name != live).unwrap_or(MAINTENANCE[0]);
     let mut session = reaching.open_in(&reached.psql, maintenance, quiet::WRITING)?;
@@ -216,7 +231,6 @@ fn swap(
     live: &str,
     renames: &str,
 ) -> Result<Option<String>, SessionEnd> {
-    let done = AtomicBool::new(false);
     let deadline = Instant::now() + SWAP_PATIENCE;
     let ending = format!(
         "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
@@ -225,31 +239,41 @@ fn swap(
          WHERE a.datname = {} AND (own.rolsuper OR NOT theirs.rolsuper)",
         literal(live)
     );
+    while_ending(other, &ending, Duration::ZERO, || {
+        loop {
+            let Some([state, sentence]) = session.refusal(renames)? else { return Ok(None) };
+            session.run("ROLLBACK")?;
+            if !IN_USE.contains(&state.as_str()) || Instant::now() >= deadline {
+                return Ok(Some(sentence));
+            }
+        }
+    })
+}
+
+/// Does the work while another session asks the server again and again to end those that are in the way, after a time of
+/// grace.
+pub(super) fn while_ending<T>(
+    other: &mut Session,
+    ending: &str,
+    grace: Duration,
+    work: impl FnOnce() -> T,
+) -> T {
+    let done = AtomicBool::new(false);
+    let begun = Instant::now();
     std::thread::scope(|scope| {
         let ended = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                // Whom it may not end, the rename will tell.
-                other.refusal(&ending)?;
+                if begun.elapsed() >= grace {
+                    // Whom it may not end, the work's own answer will tell.
+                    other.refusal(ending)?;
+                }
                 std::thread::sleep(ENDING);
             }
             Ok(())
         });
-        let outcome = loop {
-            match session.refusal(renames) {
-                Ok(Some([state, sentence])) => {
-                    if let Err(end) = session.run("ROLLBACK") {
-                        break Err(end);
-                    }
-                    if !IN_USE.contains(&state.as_str()) || Instant::now() >= deadline {
-                        break Ok(Some(sentence));
-                    }
-                }
-                Ok(None) => break Ok(None),
-                Err(end) => break Err(end),
-            }
-        };
+        let outcome = work();
         done.store(true, Ordering::Relaxed);
-        // That the helper's session broke matters only where the swap did.
+        // That the helper's session broke matters only where the work did.
         let _: Result<Result<(), SessionEnd>, _> = ended.join();
         outcome
     })

@@ -292,7 +292,7 @@ fn load_tool<'a>(name: &'static str, reaching: &'a Reaching, run: &'a Run) -> Lo
 
 /// A database with subscriptions cannot be dropped, and what they replicate from keeps its slots: they were
 /// restored without connecting.
-fn leave_subscriptions(session: &mut Session) -> Result<Vec<String>, SessionEnd> {
+pub(super) fn leave_subscriptions(session: &mut Session) -> Result<Vec<String>, SessionEnd> {
     let [readable] = session.row(
         "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_subscription', 'SELECT')::text",
     )?;

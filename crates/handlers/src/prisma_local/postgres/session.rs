@@ -1,8 +1,9 @@
 //! A conversation with the server through `psql`.
 
+use std::io::Write;
 use std::time::Duration;
 
-use backup_core::Interrupt;
+use backup_core::{Error, Interrupt};
 
 use super::script::text_in;
 use crate::prisma_local::client_session::ClientSession;
@@ -129,6 +130,17 @@ impl Session {
         let (state, sentence) = told.split_once(' ').unwrap_or((told, ""));
         Ok((state != SUCCESSFUL_COMPLETION)
             .then(|| [state.to_owned(), sentence.trim_end().to_owned()]))
+    }
+
+    /// Runs a script that `write` writes, which says whether that was all of it. What it answers is thrown away.
+    pub(super) fn run_script(
+        &mut self,
+        interrupt: &Interrupt,
+        write: impl FnOnce(&mut dyn Write) -> Result<bool, Error>,
+    ) -> Result<(), SessionEnd> {
+        self.run("\\o /dev/null\n")?;
+        self.client.feed(interrupt, write)?;
+        self.run("\\o\n")
     }
 
     fn answer(&mut self, sql: &str) -> Result<Vec<u8>, SessionEnd> {

@@ -93,14 +93,7 @@ pub(super) fn begin(
     }
     session.run("SET LOCAL lock_timeout = 0")?;
     let [name] = session.row("SELECT pg_catalog.pg_export_snapshot()")?;
-    let tables: Vec<[String; 5]> = session.query(&tables_query(is_standby))?;
-    let table = |[oid, schema, name, filenode, live_rows]: [String; 5]| ExpectedTable {
-        name: TableName { schema, name },
-        oid: oid.parse().unwrap_or_default(),
-        filenode,
-        live_rows: live_rows.parse().unwrap_or_default(),
-    };
-    let tables = tables.into_iter().map(table).collect();
+    let tables = expected_tables(session, is_standby)?;
     Ok(Snapshot { name, tables, migrations: read_migrations(session, migrations)? })
 }
 
@@ -193,6 +186,35 @@ pub(super) fn read_state(
     count_rows(session, &snapshot.tables, time, &mut row_counts)?;
     session.run("ROLLBACK")?;
     Ok(LiveState { row_counts, migrations: snapshot.migrations })
+}
+
+/// What a transaction sees that has made it all itself, its rows counted for as long as there is time.
+pub(super) fn read_state_within(
+    session: &mut Session,
+    place: &MigrationsTable,
+    time: Duration,
+) -> Result<LiveState, SessionEnd> {
+    let tables = expected_tables(session, false)?;
+    let migrations = read_migrations(session, place)?;
+    let mut row_counts: RowCounts =
+        tables.iter().map(|table| (table.name.recorded(), None)).collect();
+    count_rows(session, &tables, time, &mut row_counts)?;
+    Ok(LiveState { row_counts, migrations })
+}
+
+/// The tables whose rows a dump must hold, small ones first.
+fn expected_tables(
+    session: &mut Session,
+    is_standby: bool,
+) -> Result<Vec<ExpectedTable>, SessionEnd> {
+    let tables: Vec<[String; 5]> = session.query(&tables_query(is_standby))?;
+    let table = |[oid, schema, name, filenode, live_rows]: [String; 5]| ExpectedTable {
+        name: TableName { schema, name },
+        oid: oid.parse().unwrap_or_default(),
+        filenode,
+        live_rows: live_rows.parse().unwrap_or_default(),
+    };
+    Ok(tables.into_iter().map(table).collect())
 }
 
 /// Whether there are so few tables that all of them are locked.

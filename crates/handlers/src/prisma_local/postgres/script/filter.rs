@@ -22,23 +22,24 @@ pub(crate) struct Omitted {
     pub settings: Vec<String>,
     /// What begins and ends transactions: `pg_dump` writes large objects between both.
     pub transactions: bool,
-    /// What is there already, and whose owner and comment others say.
+    /// What is there already, and whose owner, privileges and comment are others' to say.
     pub kept: Vec<Kept>,
 }
 
 impl Omitted {
     fn includes(&self, finished: &Finished) -> bool {
         match finished {
-            Finished::Owner { schema } => {
-                let keeps = |name: &String| self.kept.contains(&Kept::Schema(name.clone()));
-                self.roles.owners || schema.as_ref().is_some_and(keeps)
-            }
-            Finished::Privileges => self.roles.privileges,
+            Finished::Owner { schema } => self.roles.owners || self.keeps(schema.as_ref()),
+            Finished::Privileges { schema } => self.roles.privileges || self.keeps(schema.as_ref()),
             Finished::Set(setting) => self.settings.contains(&setting.name),
             Finished::Comment(of) => self.kept.contains(of),
             Finished::Transaction => self.transactions,
             Finished::CopyFromStdin { .. } | Finished::Insert | Finished::Other => false,
         }
+    }
+
+    fn keeps(&self, schema: Option<&String>) -> bool {
+        schema.is_some_and(|name| self.kept.contains(&Kept::Schema(name.clone())))
     }
 }
 

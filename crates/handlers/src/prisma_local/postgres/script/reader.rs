@@ -114,7 +114,7 @@ impl ScriptReader {
             Finished::Set(setting) => self.set(setting),
             Finished::Insert
             | Finished::Owner { .. }
-            | Finished::Privileges
+            | Finished::Privileges { .. }
             | Finished::Comment(_)
             | Finished::Transaction
             | Finished::Other => {}

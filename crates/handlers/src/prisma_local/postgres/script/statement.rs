@@ -54,8 +54,11 @@ pub(super) enum Finished {
     Owner {
         schema: Option<String>,
     },
-    /// It gives or takes privileges, or says on whose behalf that is done.
-    Privileges,
+    /// It gives or takes privileges, or says on whose behalf that is done: the name of what it is about where that is a
+    /// schema.
+    Privileges {
+        schema: Option<String>,
+    },
     /// It says something about a schema or an extension.
     Comment(Kept),
     /// It begins or ends a transaction.
@@ -86,7 +89,7 @@ enum Form {
     Insert,
     Alter(AlterStatement),
     /// `GRANT` or `REVOKE`.
-    Privileges,
+    Privileges(PrivilegesStatement),
     /// `RESET`, which says what it resets as `SET` does what it sets.
     Reset(SetStatement),
     /// `CREATE`, and perhaps `OR REPLACE`.
@@ -109,7 +112,7 @@ impl Statement {
 
     /// Whether words can still make a difference to it.
     pub(super) fn reads_words(&self) -> bool {
-        !matches!(self.form, Form::Insert | Form::Privileges | Form::Transaction | Form::Other)
+        !matches!(self.form, Form::Insert | Form::Transaction | Form::Other)
     }
 
     /// Whether it may turn out to be one that a [`StatementFilter`](super::StatementFilter) leaves out.
@@ -117,7 +120,7 @@ impl Statement {
         match self.form {
             Form::Unstarted
             | Form::Alter(_)
-            | Form::Privileges
+            | Form::Privileges(_)
             | Form::Set(_)
             | Form::Reset(_)
             | Form::Comment(_)
@@ -156,11 +159,8 @@ impl Statement {
                     self.form = Form::Other;
                 }
             }
-            Form::Routine(_)
-            | Form::Insert
-            | Form::Privileges
-            | Form::Transaction
-            | Form::Other => {}
+            Form::Privileges(privileges) => privileges.accept(token, text),
+            Form::Routine(_) | Form::Insert | Form::Transaction | Form::Other => {}
         }
         None
     }
@@ -174,11 +174,11 @@ impl Statement {
             Form::Copy(copy) => copy.finish(),
             // `SET SESSION AUTHORIZATION` stands around the privileges that another than the owner gave.
             Form::Set(set) | Form::Reset(set) if set.setting.name == "authorization" => {
-                Finished::Privileges
+                Finished::Privileges { schema: None }
             }
             Form::Set(set) => Finished::Set(set.setting),
             Form::Alter(alter) => alter.finish(),
-            Form::Privileges => Finished::Privileges,
+            Form::Privileges(privileges) => privileges.finish(),
             Form::Insert => Finished::Insert,
             Form::Comment(CommentStatement::Named(kept)) => Finished::Comment(kept),
             Form::Transaction => Finished::Transaction,
@@ -204,7 +204,7 @@ impl Form {
         } else if is("alter") {
             Self::Alter(AlterStatement::default())
         } else if is_one_of(text, &["grant", "revoke"]) {
-            Self::Privileges
+            Self::Privileges(PrivilegesStatement::default())
         } else if is("copy") {
             Self::Copy(CopyStatement::default())
         } else if is("comment") {
@@ -329,9 +329,45 @@ impl AlterStatement {
     fn finish(self) -> Finished {
         match self.stage {
             AlterStage::AfterRole => Finished::Owner { schema: self.schema },
-            AlterStage::DefaultPrivileges => Finished::Privileges,
+            AlterStage::DefaultPrivileges => Finished::Privileges { schema: None },
             _ => Finished::Other,
         }
+    }
+}
+
+/// `GRANT … ON SCHEMA name …` or `REVOKE … ON SCHEMA name …`, or another one.
+#[derive(Clone, Debug, Default)]
+struct PrivilegesStatement {
+    after: AfterPrivilege,
+    schema: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum AfterPrivilege {
+    #[default]
+    Nothing,
+    On,
+    Schema,
+    Name,
+}
+
+impl PrivilegesStatement {
+    fn accept(&mut self, token: Token, text: &[u8]) {
+        let is_word = |word: &str| token == Token::Word && is_one_of(text, &[word]);
+        self.after = match self.after {
+            AfterPrivilege::Nothing if is_word("on") => AfterPrivilege::On,
+            AfterPrivilege::Nothing => AfterPrivilege::Nothing,
+            AfterPrivilege::On if is_word("schema") => AfterPrivilege::Schema,
+            AfterPrivilege::Schema if token.is_name() => {
+                self.schema = Some(token.name(text));
+                AfterPrivilege::Name
+            }
+            _ => AfterPrivilege::Name,
+        };
+    }
+
+    fn finish(self) -> Finished {
+        Finished::Privileges { schema: self.schema }
     }
 }
 

@@ -1,10 +1,11 @@
-//! What a restore is asked to leave out of a dump, so that one of production comes into a server without its roles.
+//! What a restore may be asked for beside the backup: what to leave out of a dump, so that one of production comes into a
+//! server without its roles; and to restore in place, for who may not swap databases.
 
 use backup_protocol::RestoreBackupParameters;
 
 use crate::database::DatabaseTarget;
 use crate::error::Error;
-use crate::handler::LeftOut;
+use crate::handler::{LeftOut, RestoreManner};
 
 /// What the request leaves out; refused where a dump has nothing of it.
 pub(super) fn left_out(
@@ -31,9 +32,35 @@ pub(super) fn left_out(
     })
 }
 
+/// How the backup comes into the place of what is there; refused where it has no such way.
+pub(super) fn manner(
+    parameters: &RestoreBackupParameters,
+    target: &DatabaseTarget,
+) -> Result<RestoreManner, Error> {
+    if !parameters.in_place.unwrap_or_default() {
+        return Ok(RestoreManner::Swap);
+    }
+    let why = match target {
+        DatabaseTarget::Postgres(_) => return Ok(RestoreManner::InPlace),
+        DatabaseTarget::MySql(_) => {
+            "is not possible: MySQL and MariaDB commit at every change of a table, so that a restore in place could break off half way"
+        }
+        DatabaseTarget::Sqlite(_) => "says nothing: SQLite is always restored in place",
+    };
+    let detail = format!("{why}; send the request without it");
+    Err(Error::InvalidParameter { parameter: "in_place", detail })
+}
+
 /// What a yes to it is bound to.
-pub(super) fn bound(LeftOut { owners, privileges }: LeftOut) -> String {
-    format!("left out: owners: {owners}, privileges: {privileges}")
+pub(super) fn bound(LeftOut { owners, privileges }: LeftOut, manner: RestoreManner) -> String {
+    format!("left out: owners: {owners}, privileges: {privileges}; {manner:?}")
+}
+
+/// What a restore in place means, in one sentence.
+pub(super) fn planned(manner: RestoreManner) -> Option<String> {
+    (manner == RestoreManner::InPlace).then(|| {
+        "It is restored in place, in one transaction: whoever uses the database waits until that is done, and what is there now is kept nowhere but in a safety backup".to_owned()
+    })
 }
 
 /// What that means afterwards, in one sentence each.
