@@ -74,7 +74,10 @@ impl Normaliser {
                 {
                     "<seconds>".into()
                 }
-                "available_space_bytes" | "available_space_gb" => "<free>".into(),
+                "available_space_bytes"
+                | "available_space_gb"
+                | "database_available_bytes"
+                | "backups_available_bytes" => "<free>".into(),
                 "host" => "<host>".into(),
                 "version" | "program_version" => "<version>".into(),
                 "tools" => with_each(value, "<version>"),

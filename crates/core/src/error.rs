@@ -175,6 +175,14 @@ pub enum Error {
         /// The database's size with the buffer, in bytes.
         estimate: u64,
     },
+    /// A second copy of the database does not fit beside it.
+    #[error("Insufficient disk space at the database")]
+    SpaceAtServer {
+        /// What must be free, in bytes.
+        required: u64,
+        /// What is free, in bytes.
+        available: u64,
+    },
     /// The room ran out while writing.
     #[error("Insufficient disk space for backup")]
     SpaceDuring {

@@ -429,6 +429,22 @@ pub trait Database: Send {
         run: &Run,
     ) -> Result<ScratchRestored, Error>;
 
+    /// How many bytes are free where this database is kept; none where that cannot be known from here.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    async fn free_space(&mut self, _run: &Run) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
+    /// What restoring a backup here would not bring back, or fail for want of, in one sentence each: for a plan.
+    ///
+    /// # Errors
+    /// The artifact cannot be read, or the server cannot be asked.
+    async fn foresee(&mut self, _order: &ScratchOrder, _run: &Run) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
     /// The databases whose place restores of this one took, and which are kept; none where the engine keeps none.
     ///
     /// # Errors

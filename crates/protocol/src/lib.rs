@@ -39,10 +39,10 @@ pub use results::{
     CreateBackupResultOrPlan, DeleteBackupResult, Evidence, GuardResult, HandlerCreateResult,
     HandlerDeleteResult, HandlerListResult, HandlerVerifyResult, IntegrityCheck, ListBackupsResult,
     MigrationSummary, MigrationsCompared, OrStarted, PinBackupResult, RebuildCatalogueResult,
-    ReplacedDatabaseShown, RestoreBackupResult, RestoreProof, ResultOrFacts, RetentionAction,
-    RetentionDecision, RetentionReason, RowCounts, RowTotals, RowsCompared, RunList, RunPhase,
-    RunReport, RunState, VerificationResult, VerificationSummary, VerifyBackupResult,
-    whole_seconds,
+    ReplacedDatabaseShown, RestoreBackupResult, RestoreProof, RestoreRoom, ResultOrFacts,
+    RetentionAction, RetentionDecision, RetentionReason, RowCounts, RowTotals, RowsCompared,
+    RunList, RunPhase, RunReport, RunState, VerificationResult, VerificationSummary,
+    VerifyBackupResult, whole_seconds,
 };
 pub use schemas::{answer_schema, envelope_schema, event_schema, request_schema, schema_of};
 

@@ -20,7 +20,7 @@ pub use background::{
     RunReport, RunState,
 };
 pub use restore::{
-    GuardResult, MigrationsCompared, RestoreBackupResult, RestoreProof, RowsCompared,
+    GuardResult, MigrationsCompared, RestoreBackupResult, RestoreProof, RestoreRoom, RowsCompared,
 };
 pub use retention::{
     AutomaticRetention, CleanupBackupsResult, PinBackupResult, ReplacedDatabaseShown,

@@ -13,6 +13,7 @@ mod newer_tools;
 mod postgres;
 mod refused;
 mod replaced;
+mod room;
 mod round_trips;
 mod second_process;
 

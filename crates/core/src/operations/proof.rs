@@ -7,6 +7,7 @@ use std::time::Duration;
 use backup_protocol::RestoreProof;
 
 use super::find::Found;
+use super::restore::room;
 use super::session::Session;
 use super::verify::scratch_beside;
 use crate::error::{Error, VerificationFailure};
@@ -80,6 +81,9 @@ pub(super) async fn prove(
         file: file.as_ref().map(|file| file.path().to_path_buf()),
         left_out: LeftOut::default(),
     };
+    if file.is_none() {
+        room::refuse_crowding(&mut *connected, manifest, run).await?;
+    }
     let settled =
         connected.settle(Duration::from_secs(super::DEFAULT_WAIT_SECONDS.into()), run).await?;
     let restored = connected.restore_scratch(order, run).await?;

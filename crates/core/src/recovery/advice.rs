@@ -135,6 +135,16 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
             "Use compression: --compression flag (default for production)".to_owned(),
             "Use cloud storage: Configure S3 in config.json".to_owned(),
         ]),
+        Error::SpaceAtServer { .. } => {
+            let mut suggestions = vec![
+                "Free up space on the disk of the database: a second copy of it must fit beside it".to_owned(),
+                "Remove what restores have replaced: cleanup-backups with \"environment\" and \"replaced\": true".to_owned(),
+            ];
+            if !context.is_restore() {
+                suggestions.push("Or name the variable with the URL of another server in verification.database_url_env".to_owned());
+            }
+            (suggestions, None)
+        }
         Error::SpaceDuring { .. } => say([
             "Free up disk space".to_owned(),
             "Use compression: --compression flag".to_owned(),

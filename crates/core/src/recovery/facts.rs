@@ -20,7 +20,8 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> ErrorFacts {
             backup_size_estimate_bytes: Some(*estimate),
             ..space_facts(*required, *available)
         },
-        Error::SpaceDuring { required, available } => space_facts(*required, *available),
+        Error::SpaceDuring { required, available }
+        | Error::SpaceAtServer { required, available } => space_facts(*required, *available),
         Error::VerificationFailed(failure) => verification_facts(failure),
         Error::RestoredDiffers(failure) => ErrorFacts {
             backup_file: Some(failure.file.clone()),

@@ -163,7 +163,9 @@ pub fn code(error: &Error) -> ErrorCode {
         Error::ToolNotFound { .. } => ErrorCode::ToolNotFound,
         Error::ToolVersionMismatch { .. } => ErrorCode::ToolVersionMismatch,
         Error::PermissionDenied { .. } | Error::MayNotReplace { .. } => ErrorCode::PermissionDenied,
-        Error::SpaceBefore { .. } | Error::SpaceDuring { .. } => ErrorCode::InsufficientDiskSpace,
+        Error::SpaceBefore { .. } | Error::SpaceDuring { .. } | Error::SpaceAtServer { .. } => {
+            ErrorCode::InsufficientDiskSpace
+        }
         Error::DirectoryNotWritable { .. } => ErrorCode::DirectoryNotWritable,
         Error::VerificationFailed(_) | Error::RestoredDiffers(_) => ErrorCode::VerificationFailed,
         Error::RestoreFailed { .. } => ErrorCode::RestoreFailed,

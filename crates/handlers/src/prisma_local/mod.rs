@@ -11,6 +11,7 @@ mod mysql;
 mod postgres;
 mod reading;
 mod scratch;
+mod server_disk;
 mod sqlite;
 
 use std::collections::BTreeMap;

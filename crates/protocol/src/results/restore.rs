@@ -72,6 +72,9 @@ pub struct RestoreBackupResult {
     pub replaced: Option<String>,
     /// How long bringing it back took the last time, in seconds; null where it was never tried.
     pub estimated_seconds: Option<f64>,
+    /// The room that it needs, and what there is; with `dry_run`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub space: Option<RestoreRoom>,
     /// True for a plan: nothing was changed.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub dry_run: bool,
@@ -83,6 +86,20 @@ pub struct RestoreBackupResult {
     /// What the caller should know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
+}
+
+/// The room that a restore needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreRoom {
+    /// For the second copy of the database, where the first one is kept, in bytes.
+    pub database_bytes: u64,
+    /// What is free there, in bytes; null where that cannot be known from here.
+    pub database_available_bytes: Option<u64>,
+    /// For the safety backup, about, in bytes; 0 where none is taken.
+    pub safety_backup_bytes: u64,
+    /// What is free where the backups are, in bytes; null where that is not known.
+    pub backups_available_bytes: Option<u64>,
 }
 
 /// The migrations of a database before and after a restore.

@@ -3,14 +3,15 @@
 
 mod options;
 mod plan;
+pub(super) mod room;
 mod selection;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backup_protocol::{
     Confirmation, ConfirmationPlan, CreateBackupParameters, RestoreBackupParameters,
-    RestoreBackupResult,
+    RestoreBackupResult, RestoreRoom,
 };
 use serde_json::json;
 
@@ -55,6 +56,7 @@ struct Restore<'a> {
     estimated_seconds: Option<f64>,
     live: LiveDatabase,
     differences: Differences,
+    room: RestoreRoom,
     /// What had to be finished of a restore that died.
     settled: Vec<String>,
 }
@@ -105,6 +107,8 @@ pub(super) async fn restore(
     let live = database.state(table, true, run).await?;
     let differences = plan::compare(readable(&live), &manifest);
     let folder = project.location()?.folder(&environment.name);
+    let takes_safety_backup = readable(&live).is_some() && !skips;
+    let room = room::room(&mut *database, &found, &manifest, takes_safety_backup, run).await?;
     let restore = Restore {
         store: &store,
         parameters,
@@ -117,11 +121,13 @@ pub(super) async fn restore(
         estimated_seconds,
         live,
         differences,
+        room,
         settled,
     };
     if dry_run {
-        return restore.planned(run);
+        return restore.planned(&mut *database, run).await;
     }
+    room::refuse_too_little(&restore.room)?;
     restore.commence(host, &settings, run).await?;
     restore.perform(host, &mut *database, &lock, session, run).await
 }
@@ -160,11 +166,15 @@ impl Restore<'_> {
         configuration.is_protected(&self.folder.environment) || readable(&self.live).is_none()
     }
 
-    fn planned(&self, run: &Run) -> Result<Done, Error> {
+    async fn planned(&self, database: &mut dyn Database, run: &Run) -> Result<Done, Error> {
         let needs_confirmation = self.needs_confirmation();
+        let space = Some(self.room);
         let mut planned =
-            RestoreBackupResult { dry_run: true, needs_confirmation, ..self.told(run) };
+            RestoreBackupResult { space, dry_run: true, needs_confirmation, ..self.told(run) };
         planned.warnings.extend(options::planned(self.manner));
+        planned.warnings.extend(database.foresee(&self.order(None)?, run).await?);
+        let refused = room::refuse_too_little(&self.room).err();
+        planned.warnings.extend(refused.map(|error| format!("It would be refused now: {error}")));
         let environment = &self.folder.environment;
         Done::new(&planned, format!("Restore planned for {environment}; nothing was changed"))
     }
@@ -279,16 +289,8 @@ impl Restore<'_> {
         let patience = self.parameters.wait_seconds.unwrap_or(super::DEFAULT_WAIT_SECONDS);
         database.reserve(run.patience(patience), run).await?;
         let file = proof::scratch_file(&self.found.artifact, &self.manifest, run)?;
-        let form = self.found.form().ok_or_else(|| Error::internal("a recorded form"))?.form;
+        let order = self.order(file.as_ref().map(|file| file.path().to_path_buf()))?;
         let table = self.store.project.configuration.migrations_table();
-        let order = ScratchOrder {
-            artifact: self.found.artifact.clone(),
-            form,
-            migrations_table: table.to_owned(),
-            migrations_schema: self.target.schema().map(str::to_owned),
-            file: file.as_ref().map(|file| file.path().to_path_buf()),
-            left_out: self.left_out,
-        };
         run.step(Step::RestoringScratch);
         let swapped = self.swap(host, database, order, session, run).await;
         let left = database.discard_beside().await;
@@ -314,6 +316,17 @@ impl Restore<'_> {
         result.duration_seconds = run.seconds();
         let environment = &self.folder.environment;
         Done::new(&result, format!("Backup restored into {environment}: {}", self.found.id))
+    }
+
+    fn order(&self, file: Option<PathBuf>) -> Result<ScratchOrder, Error> {
+        Ok(ScratchOrder {
+            artifact: self.found.artifact.clone(),
+            form: self.found.form().ok_or_else(|| Error::internal("a recorded form"))?.form,
+            migrations_table: self.store.project.configuration.migrations_table().to_owned(),
+            migrations_schema: self.target.schema().map(str::to_owned),
+            file,
+            left_out: self.left_out,
+        })
     }
 
     /// Restores beside the live database, compares, and swaps.
@@ -391,6 +404,7 @@ impl Restore<'_> {
             undo_request: None,
             replaced: None,
             estimated_seconds: self.estimated_seconds,
+            space: None,
             dry_run: false,
             needs_confirmation: false,
             duration_seconds: run.seconds(),

@@ -42,6 +42,7 @@ use backup_core::{
 use backup_protocol::Format;
 
 use super::aside::{Lent, blocking};
+use super::server_disk;
 use crate::process::Launcher;
 use connect::{Reached, Reaching};
 use missing::Presence;
@@ -204,6 +205,21 @@ impl Database for MySqlDatabase {
         self.0
             .work(move |Connected { reaching, reached, .. }| {
                 scratch::restore(reaching, reached, &order, &run)
+            })
+            .await
+    }
+
+    async fn free_space(&mut self, _run: &Run) -> Result<Option<u64>, Error> {
+        self.0
+            .work(|Connected { reaching, reached, .. }| {
+                // The same name is the same machine: a container has one of its own.
+                let asked = reached.session.row("SELECT @@GLOBAL.datadir, @@GLOBAL.hostname");
+                let [place, host] = asked.map_err(|end| reaching.failed(end))?;
+                Ok(if server_disk::is_called(&host) {
+                    server_disk::free_space(&place)
+                } else {
+                    None
+                })
             })
             .await
     }

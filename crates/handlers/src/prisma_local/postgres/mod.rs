@@ -10,6 +10,7 @@ mod carry_over;
 mod connect;
 mod dump;
 mod examine;
+mod foresight;
 mod globals;
 mod in_place;
 mod inspect;
@@ -259,6 +260,23 @@ impl Database for PostgresDatabase {
                     return Ok(LiveDatabase::Missing);
                 }
                 replace::state(reaching, reached, &table, counted).map(LiveDatabase::Readable)
+            })
+            .await
+    }
+
+    async fn free_space(&mut self, _run: &Run) -> Result<Option<u64>, Error> {
+        self.0
+            .work(|Connected { reaching, reached, .. }| {
+                foresight::free_space(&mut reached.session).map_err(|end| reaching.failed(end))
+            })
+            .await
+    }
+
+    async fn foresee(&mut self, order: &ScratchOrder, run: &Run) -> Result<Vec<String>, Error> {
+        let (order, run) = (order.clone(), run.clone());
+        self.0
+            .work(move |Connected { reaching, reached, manner, .. }| {
+                foresight::foresee(reaching, reached, &order, *manner, &run)
             })
             .await
     }

@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use backup_core::{
     ArtifactForm, ArtifactToExamine, Compression, Database, DatabaseFacts, Depth, Destination,
     DumpOrder, Dumped, Error, Examination, LiveDatabase, Replaced, Run, ScratchOrder,
-    ScratchRestored, SqliteDatabase, ToolSettings,
+    ScratchRestored, SqliteDatabase, ToolSettings, available_space,
 };
 use backup_protocol::Format;
 
@@ -129,6 +129,10 @@ impl Database for SqliteFile {
 
     async fn check_replaceable(&mut self, _run: &Run) -> Result<(), Error> {
         Ok(())
+    }
+
+    async fn free_space(&mut self, _run: &Run) -> Result<Option<u64>, Error> {
+        Ok(available_space(&self.database.path).ok())
     }
 
     async fn state(
