@@ -71,6 +71,14 @@ measure_verify() {
     note verify-peak "$peak"
 }
 
+# Proves the backup that is there by restoring it, and notes how long loading it took.
+measure_restore() {
+    local id
+    id=$(field backup_id)
+    converse "{\"operation\":\"verify-backup\",\"parameters\":{\"backup_id\":\"$id\",\"level\":\"restore\"}}"
+    note "$1.restore" "$(awk -v s="$(field restore_seconds)" 'BEGIN { printf "%d", s * 1e6 }')"
+}
+
 # Verifies a file that somebody else made.
 measure_verify_file() {
     converse "{\"skill\":\"handler-db-prisma\",\"operation\":\"verify-backup\",\"parameters\":{\"file_path\":\"$2\"}}"

@@ -5,7 +5,7 @@ check_postgres() {
     local found
     found=$(printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort -V | tail -n 1)
     [[ ! -x $found/initdb ]] || PATH=$found:$PATH
-    need initdb postgres psql pg_dump zstd setpriv
+    need initdb postgres psql pg_dump pg_restore zstd setpriv
 }
 
 start_postgres() {
@@ -15,7 +15,8 @@ start_postgres() {
     start_server QUIT 'run_sql postgres -c SELECT' postgres -D data -k "$server_folder" -c listen_addresses= \
         -c fsync=off -c autovacuum=off -c jit=off -c shared_buffers=256MB -c max_wal_size=8GB -c checkpoint_timeout=1d
     use_url "postgresql://postgres@localhost/bench?host=$server_folder"
-    pg_dump="env PGHOST=$server_folder PGUSER=postgres pg_dump"
+    pg_client="env PGHOST=$server_folder PGUSER=postgres"
+    pg_dump="$pg_client pg_dump"
 }
 
 # Runs stdin, or what the further arguments say.
@@ -68,8 +69,17 @@ SQL
     run_sql bench -c CHECKPOINT
 }
 
+# Restores by hand into a database of its own, and notes how long that took.
+postgres_restore_by_hand() {
+    run_sql postgres -c 'CREATE DATABASE by_hand TEMPLATE template0'
+    by_hand "$2"
+    note "$1" "$wall"
+    run_sql postgres -c 'DROP DATABASE by_hand'
+}
+
 postgres_gzip() {
     measure_create gzip sql true
+    measure_restore gzip
     measure_verify gzip
 }
 
@@ -83,6 +93,7 @@ postgres_gzip_by_hand() {
     note gzip-test "$wall"
     note by-gzip-and-test $((dumped + wall))
     measure_verify_file by-gzip.verify dumps/by-hand.sql.gz
+    postgres_restore_by_hand by-gzip.restore "gunzip -c dumps/by-hand.sql.gz | $pg_client psql -X -q -v ON_ERROR_STOP=1 by_hand >/dev/null"
     rm dumps/by-hand.sql.gz
 }
 
@@ -114,20 +125,28 @@ postgres_plain_by_hand() {
     rm dumps/by-hand.sql
 }
 
-postgres_custom() { measure_create custom custom true; }
+postgres_custom() {
+    measure_create custom custom true
+    measure_restore custom
+}
 
 postgres_custom_by_hand() {
     by_hand "$pg_dump -Fc -f dumps/by-hand.dump bench"
     note by-custom "$wall"
     note by-custom.size "$(stat -c %s dumps/by-hand.dump)"
+    postgres_restore_by_hand by-custom.restore "$pg_client pg_restore -e -j2 -d by_hand dumps/by-hand.dump"
     rm dumps/by-hand.dump
 }
 
-postgres_directory() { measure_create directory directory true; }
+postgres_directory() {
+    measure_create directory directory true
+    measure_restore directory
+}
 
 postgres_directory_by_hand() {
     by_hand "$pg_dump -Fd -j2 -f dumps/by-hand.dir bench"
     note by-directory "$wall"
+    postgres_restore_by_hand by-directory.restore "$pg_client pg_restore -e -j2 -d by_hand dumps/by-hand.dir"
     note by-directory.size "$(du -sb --apparent-size dumps/by-hand.dir | cut -f1)"
     rm -r dumps/by-hand.dir
 }
@@ -154,6 +173,9 @@ postgres_table() {
     row 'create, the whole' 'pg_dump | gzip && gzip -t' '≤ .45' gzip.create by-gzip-and-test
     row 'verify full, ours' 'gzip -t' '≤ .22' gzip.verify gzip-test
     row 'verify, made by gzip' 'gzip -t' '≤ .45' by-gzip.verify gzip-test
+    row '.sql.gz, restore' 'gunzip -c | psql' '≤ 1' gzip.restore by-gzip.restore
+    row 'custom, restore' 'pg_restore -j2' '≤ 1' custom.restore by-custom.restore
+    row 'directory, restore' 'pg_restore -j2' '≤ 1' directory.restore by-directory.restore
     memory_row 'memory, create' '≤ 24' peak
     memory_row 'memory, verify' '≤ 24' verify-peak
 }

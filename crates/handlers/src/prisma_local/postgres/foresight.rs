@@ -4,7 +4,7 @@ use backup_core::{Error, RestoreManner, Run, ScratchOrder};
 use backup_protocol::Format;
 
 use super::connect::{Reached, Reaching};
-use super::pouring::pour_archive;
+use super::pouring::pour_section;
 use super::session::{Session, SessionEnd, literal};
 use crate::prisma_local::lines::{self, LineHeads};
 use crate::prisma_local::server_disk;
@@ -38,7 +38,7 @@ pub(super) fn foresee(
     } else {
         for section in ["pre-data", "post-data"] {
             let mut heads = LineHeads::new(&mut look);
-            pour_archive(reaching, order, Some(section), run, &mut heads)?;
+            pour_section(reaching, order, section, run, &mut heads)?;
             heads.line();
         }
     }

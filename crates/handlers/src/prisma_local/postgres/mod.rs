@@ -6,6 +6,7 @@
 //! | `custom` | `pg_dump`'s archive in one file | `pg_dump`'s |
 //! | `directory` | `pg_dump`'s archive in a folder, dumped by several jobs | `pg_dump`'s |
 
+mod archive;
 mod carry_over;
 mod connect;
 mod dump;

@@ -38,7 +38,7 @@ pub(super) fn pour(
         let (compression, threads) = (order.form.compression, reaching.settings.threads);
         return loading::pour(&order.artifact, compression, threads, run, into);
     }
-    pour_archive(reaching, order, None, run, into)
+    read_archive(reaching, order, &["--file=-".to_owned()], run, into)
 }
 
 /// Writes the script without some of its statements. Whether all the rest was taken.
@@ -57,14 +57,29 @@ pub(super) fn pour_through(
     Ok(whole && filter.flush().is_ok())
 }
 
-/// Writes an archive, or one section of it, as a script. Whether all of it was taken.
+/// Writes one section of an archive as a script. Whether all of it was taken.
 ///
 /// # Errors
 /// `pg_restore` is missing, or cannot read it.
-pub(super) fn pour_archive(
+pub(super) fn pour_section(
     reaching: &Reaching,
     order: &ScratchOrder,
-    section: Option<&str>,
+    section: &str,
+    run: &Run,
+    into: &mut dyn Write,
+) -> Result<bool, Error> {
+    let arguments = [format!("--section={section}"), "--file=-".to_owned()];
+    read_archive(reaching, order, &arguments, run, into)
+}
+
+/// Writes what `pg_restore` says of an archive, asked by these arguments. Whether all of it was taken.
+///
+/// # Errors
+/// `pg_restore` is missing, or cannot read it.
+pub(super) fn read_archive(
+    reaching: &Reaching,
+    order: &ScratchOrder,
+    arguments: &[String],
     run: &Run,
     into: &mut dyn Write,
 ) -> Result<bool, Error> {
@@ -73,8 +88,8 @@ pub(super) fn pour_archive(
     let failed = |error| Error::storage("run", &tool.path, error);
     let command = ToolCommand::new(&tool.path)
         .low_priority(settings.low_priority)
-        .arguments(section.map(|section| format!("--section={section}")))
-        .arguments(["--file=-", "--"])
+        .arguments(arguments)
+        .argument("--")
         .argument(&order.artifact);
     let mut running = launcher.start(&command, Stdin::Empty).map_err(failed)?;
     let stdout = running.take_stdout().ok_or_else(|| Error::internal("a tool has no stdout"))?;

@@ -5,7 +5,7 @@ use backup_core::{Error, Run, ScratchOrder};
 use backup_protocol::Format;
 
 use super::connect::{Reached, Reaching};
-use super::pouring::pour_archive;
+use super::pouring::pour_section;
 use crate::prisma_local::lines::{self, LineHeads};
 
 /// What a database or a role may have been set to.
@@ -58,7 +58,7 @@ fn refuse_loud(reaching: &Reaching, order: &ScratchOrder, run: &Run) -> Result<(
     } else {
         let mut heads = LineHeads::new(&mut look);
         // The last part of an archive, which has no rows.
-        pour_archive(reaching, order, Some("post-data"), run, &mut heads)?;
+        pour_section(reaching, order, "post-data", run, &mut heads)?;
         heads.line();
     }
     loud.map_or(Ok(()), |name| {

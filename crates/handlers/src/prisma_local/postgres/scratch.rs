@@ -3,12 +3,12 @@
 //! A scratch database is known by its name and by two marks that say beside which database it is: its connection limit,
 //! with which it is made, and its comment, which it has until it takes the live one's place. While it is used, the session that made it holds an advisory lock; one whose lock is free was left by a run that died.
 
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored};
 use backup_protocol::Format;
 
+use super::archive;
 use super::connect::{PSQL, Reached, Reaching};
 use super::dump::lock_wait;
 use super::examine::PG_RESTORE;
@@ -19,7 +19,7 @@ use super::session::{Session, SessionEnd, identifier, literal, plain_words};
 use super::snapshot::{self, MigrationsTable};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::scratch::{PREFIX, is_of_a_run, with_left, with_plain_words};
-use crate::tools::{Tool, Version, find_all, newest};
+use crate::tools::{Version, find_all, newest};
 
 /// How its comment begins; the live database's number follows.
 const MARK: &str = "scratch database of backup-manager beside database ";
@@ -33,9 +33,6 @@ const DROP_PATIENCE: Duration = Duration::from_secs(10);
 const DROP_POLL: Duration = Duration::from_millis(100);
 /// `DROP DATABASE` ends the sessions in it since this version.
 const FORCE_SINCE: u32 = 13;
-/// The sections of an archive that several jobs restore.
-const PARALLEL_SECTIONS: [&str; 2] = ["pre-data", "data"];
-const ONE_JOB: NonZeroUsize = NonZeroUsize::MIN;
 /// The SQLSTATE of something that is in use.
 const IN_USE: &str = "55006";
 /// The SQLSTATE of a missing right.
@@ -231,7 +228,7 @@ fn load(
             // It would begin with what the server refuses; as a script that can be left out.
             load_script(reaching, reached, scratch, order, omitted, run)
         } else {
-            load_archive(reaching, &tool, scratch, order, run)
+            archive::load(reaching, &tool, scratch, order, run)
         }
     };
     loaded.map_err(|error| with_plain_words(error, plain_words))
@@ -251,43 +248,16 @@ fn load_script(
         "--quiet",
         "--set=ON_ERROR_STOP=1",
     ]);
-    load_tool(PSQL.spoken, reaching, run).feed_with(&command, |mut input| {
-        if omitted == Omitted::default() {
-            return pouring::pour(reaching, order, run, &mut input);
-        }
-        pouring::pour_through(reaching, order, omitted, run, &mut input)
-    })
-}
-
-fn load_archive(
-    reaching: &Reaching,
-    tool: &Tool,
-    Scratch { name, options }: &Scratch,
-    order: &ScratchOrder,
-    run: &Run,
-) -> Result<(), Error> {
-    // What locks several tables (triggers, foreign keys, indexes of partitions) is made one after the other: several
-    // jobs of pg_restore can wait for each other, and the server then ends one of them.
-    let threads = reaching.settings.threads;
-    let sections = [(&PARALLEL_SECTIONS[..], threads), (&["post-data"][..], ONE_JOB)];
-    sections.into_iter().try_for_each(|(sections, jobs)| {
-        let sections = sections.iter().map(|section| format!("--section={section}"));
-        let command = reaching
-            .command_in(&tool.path, name, options)
-            .arguments(["--no-password".to_owned(), "--exit-on-error".to_owned()])
-            .arguments([format!("--jobs={jobs}"), format!("--dbname={name}")])
-            .arguments(sections)
-            .arguments(order.left_out.owners.then_some("--no-owner"))
-            .arguments(order.left_out.privileges.then_some("--no-privileges"))
-            .argument("--")
-            .argument(&order.artifact);
-        load_tool(PG_RESTORE.spoken, reaching, run).perform(&command)
-    })
-}
-
-fn load_tool<'a>(name: &'static str, reaching: &'a Reaching, run: &'a Run) -> LoadTool<'a> {
-    let threads = reaching.settings.threads;
-    LoadTool { name, launcher: &reaching.launcher, threads, run }
+    let (name, launcher) = (PSQL.spoken, &reaching.launcher);
+    LoadTool { name, launcher, threads: reaching.settings.threads, run }.feed_with(
+        &command,
+        |mut input| {
+            if omitted == Omitted::default() {
+                return pouring::pour(reaching, order, run, &mut input);
+            }
+            pouring::pour_through(reaching, order, omitted, run, &mut input)
+        },
+    )
 }
 
 /// A database with subscriptions cannot be dropped, and what they replicate from keeps its slots: they were
