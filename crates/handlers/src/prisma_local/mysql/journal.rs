@@ -184,7 +184,7 @@ impl Journal {
     }
 
     fn path(&self, reaching: &Reaching) -> PathBuf {
-        reaching.settings.state_folder.join(format!("{}{}.json", file_prefix(reaching), self.run))
+        file_of(reaching, FILE, &self.run, ".json")
     }
 }
 
@@ -226,6 +226,13 @@ fn has_database(session: &mut Session, database: &str) -> Result<bool, SessionEn
     ))
 }
 
+pub(super) fn has_tables(session: &mut Session, database: &str) -> Result<bool, SessionEnd> {
+    session.has_rows(&format!(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = {} LIMIT 1",
+        literal(database)
+    ))
+}
+
 fn has_table(session: &mut Session, database: &str, table: &str) -> Result<bool, SessionEnd> {
     session.has_rows(&format!(
         "SELECT 1 FROM information_schema.tables WHERE table_schema = {} AND table_name = {}",
@@ -234,11 +241,38 @@ fn has_table(session: &mut Session, database: &str, table: &str) -> Result<bool,
     ))
 }
 
-/// How the names of the files begin that belong to the database of the URL.
-fn file_prefix(reaching: &Reaching) -> String {
+/// How the names of the files of one kind begin that belong to the database of the URL.
+fn prefix_of(reaching: &Reaching, kind: &str) -> String {
     let identity = DatabaseTarget::MySql(reaching.database.clone()).machine_identity();
     let digest: String = identity.chars().take(DIGEST_CHARACTERS).collect();
-    format!("{FILE}{digest}-")
+    format!("{kind}{digest}-")
+}
+
+/// The file of one kind that a run writes in the project.
+pub(super) fn file_of(reaching: &Reaching, kind: &str, run: &str, ending: &str) -> PathBuf {
+    let name = format!("{}{run}{ending}", prefix_of(reaching, kind));
+    reaching.settings.state_folder.join(name)
+}
+
+/// The files of one kind that runs wrote.
+pub(super) fn files(reaching: &Reaching, kind: &str, ending: &str) -> Result<Vec<PathBuf>, Error> {
+    let folder = &reaching.settings.state_folder;
+    let failed = |error| Error::storage("read", folder, error);
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let prefix = prefix_of(reaching, kind);
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.strip_suffix(ending).is_some_and(|name| is_of_a_run(name, &prefix)) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The journals of the swaps of a database that were begun and are not done with.
@@ -269,20 +303,9 @@ pub(super) fn pending(
 }
 
 fn in_files(reaching: &Reaching) -> Result<Vec<Journal>, Error> {
-    let folder = &reaching.settings.state_folder;
-    let failed = |error| Error::storage("read", folder, error);
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let prefix = file_prefix(reaching);
     let mut journals = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.strip_suffix(".json").is_some_and(|name| is_of_a_run(name, &prefix)) {
-            journals.extend(read_file(&entry.path())?);
-        }
+    for path in files(reaching, FILE, ".json")? {
+        journals.extend(read_file(&path)?);
     }
     Ok(journals)
 }
