@@ -27,8 +27,12 @@ struct Stopped {
 impl Stopped {
     /// Restores what is there into what `change` makes of it.
     fn on(server: &MariadbServer, change: &str) -> Self {
+        Self::by(server, &server.url("shop"), change)
+    }
+
+    fn by(server: &MariadbServer, url: &str, change: &str) -> Self {
         let old = whole(server, "shop");
-        let here = project(server.url("shop"));
+        let here = project(url);
         let id = made(&here, "sql", &json!(true));
         server.sql("shop", change);
         let mut request = restore(&id);
@@ -226,4 +230,63 @@ fn who_takes_a_killed_restore_back_names_what_could_not_be_put_back() {
     server.sql("killed", "CREATE TABLE items (id int AUTO_INCREMENT PRIMARY KEY, stamp varchar(20), word varchar(20)) ENGINE=MyISAM");
     server.sql("", &script);
     assert_eq!(whole(&server, "killed"), new);
+}
+
+#[test]
+fn views_whose_definer_is_gone_come_back_and_are_kept() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    server.create_database("shop");
+    server.create_user("leaver", "secret", "", &["SELECT ON *.*"]);
+    server.sql(
+        "shop",
+        "CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items VALUES (1); \
+         CREATE DEFINER = leaver@'%' VIEW seen AS SELECT id FROM items; \
+         CREATE DEFINER = leaver@'%' PROCEDURE all_items() SELECT id FROM items; DROP USER leaver@'%'",
+    );
+    let before = whole(&server, "shop");
+    let project = project(server.url("shop"));
+    let id = made(&project, "sql", &json!(true));
+    server.sql(
+        "shop",
+        "DROP VIEW seen; CREATE DEFINER = leaver@'%' VIEW also_seen AS SELECT id FROM items",
+    );
+    let result = project.succeed(&restore(&id));
+    assert_eq!(whole(&server, "shop"), before);
+    assert_refused(&result, &[]);
+    let replaced = result["replaced"].as_str().unwrap();
+    let definers = "SELECT concat(table_schema, table_name, definer) FROM information_schema.views";
+    let expected = [format!("{replaced}also_seenleaver@%"), "shopseenleaver@%".to_owned()];
+    let found = server.query("", definers).into_iter().map(|mut row| row.remove(0).unwrap());
+    let mut found: Vec<String> = found.filter(|view| view.starts_with("shop")).collect();
+    found.sort();
+    assert_eq!(found, expected);
+    assert_tidy(&server, &project);
+}
+
+#[test]
+fn what_others_defined_is_kept_where_the_user_may_not_make_it() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    create_definer(&server);
+    server.create_database("shop");
+    server.sql(
+        "shop",
+        "CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items VALUES (1); \
+         CREATE DEFINER = 'shop definer'@'%' VIEW theirs AS SELECT id FROM items; \
+         CREATE DEFINER = restorer@'%' VIEW own AS SELECT id FROM items",
+    );
+    server.create_user("restorer", "secret", "", &["ALL ON *.*"]);
+    let url = server.address("shop").user("restorer", "secret").to_string();
+    let mut stopped = Stopped::by(&server, &url, "INSERT INTO items VALUES (2)");
+    stopped.kill();
+    server.sql("", "REVOKE SUPER, SET USER ON *.* FROM restorer@'%'");
+    let result = stopped
+        .here
+        .succeed(&json!({"operation": "create-backup", "parameters": {"environment": "dev"}}));
+    let replaced = format!("{}: view theirs", stopped.replaced);
+    assert_refused(&result, &["shop: view theirs", &replaced]);
+    assert_tidy(&server, &stopped.here);
+    let (_, script) = script(&stopped.here, &result);
+    server.sql("", &script);
+    assert_eq!(whole(&server, "shop"), stopped.old);
+    assert_eq!(server.value(&stopped.replaced, "SELECT count(*) FROM theirs"), "2");
 }

@@ -13,6 +13,7 @@ use super::inspect::{self, Objects};
 use super::load_filter::{Events, LoadFilter};
 use super::pieces::pieces;
 use super::relocation::Relocation;
+use super::replay::refusal;
 use super::scratch::quoted;
 use super::script::{ScriptCheck, ScriptContents};
 use super::session::{Session, SessionEnd};
@@ -142,7 +143,7 @@ pub(super) fn read(
     let failed = |end| reaching.failed(end);
     let mut session = reaching.open_in(reached, database)?;
     let mut found = names(&mut session).map_err(failed)?;
-    let broken = broken_views(&mut session, &found.views).map_err(failed)?;
+    let broken = broken_views(reaching, reached, database, &found.views)?;
     let broken_script = broken_script(&mut session, database, &broken).map_err(failed)?;
     found.views.retain(|view| !broken.contains(view));
     found.broken_views = broken;
@@ -189,15 +190,26 @@ pub(super) fn refuse_inseparable(
     }
 }
 
-/// Those of the views that show what is not there.
+/// Those of the views that show what is not there. One whose definer may not see it, or is not there, is none of them:
+/// the dump tool can read it, and the server makes it.
 pub(super) fn broken_views(
-    session: &mut Session,
+    reaching: &Reaching,
+    reached: &Reached,
+    database: &str,
     views: &[String],
-) -> Result<Vec<String>, SessionEnd> {
+) -> Result<Vec<String>, Error> {
+    let mut session = reaching.open_in(reached, database)?;
     let mut broken = Vec::new();
     for view in views {
-        let told: Vec<[String; 4]> = session.query(&format!("CHECK TABLE {}", quoted(view)))?;
+        let checked = session.query(&format!("CHECK TABLE {}", quoted(view)));
+        let told: Vec<[String; 4]> = checked.map_err(|end| reaching.failed(end))?;
         if told.iter().any(|[_, _, kind, _]| kind.eq_ignore_ascii_case("error")) {
+            // The client ends where it is refused.
+            let mut asked = reaching.open_in(reached, database)?;
+            let Err(end) = asked.run(&format!("SHOW FIELDS FROM {}", quoted(view))) else {
+                continue;
+            };
+            refusal(end).map_err(|end| reaching.failed(end))?;
             broken.push(view.clone());
         }
     }

@@ -131,7 +131,7 @@ impl<'a> Replay<'a> {
 }
 
 /// The server's words where it refused something for good, else the end of the session.
-fn refusal(end: SessionEnd) -> Result<String, SessionEnd> {
+pub(super) fn refusal(end: SessionEnd) -> Result<String, SessionEnd> {
     match end {
         SessionEnd::Ended(end) if is_for_good(&end.words) => Ok(plain_words(&end.words)),
         other => Err(other),
