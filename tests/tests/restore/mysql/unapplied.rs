@@ -233,6 +233,49 @@ fn who_takes_a_killed_restore_back_names_what_could_not_be_put_back() {
 }
 
 #[test]
+fn what_was_replaced_may_be_dropped_before_a_killed_restore_is_finished() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    create_definer(&server);
+    server.create_database("shop");
+    load_shop(&server, "shop", "old");
+    let mut stopped = Stopped::on(&server, "DROP VIEW of_view; DROP TRIGGER stamps");
+    stopped.kill();
+    server.sql("", &format!("DROP DATABASE `{}`", stopped.replaced));
+    let result = stopped
+        .here
+        .succeed(&json!({"operation": "create-backup", "parameters": {"environment": "dev"}}));
+    assert!(result["warnings"].to_string().contains("was removed meanwhile"), "{result:#}");
+    assert_eq!(whole(&server, "shop"), stopped.old);
+    assert_eq!(beside(&server, "shop", "_replaced_"), [""; 0]);
+    assert_tidy(&server, &stopped.here);
+}
+
+#[test]
+fn a_journal_that_was_written_and_nothing_after_it_changes_nothing() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    create_definer(&server);
+    server.create_database("shop");
+    load_shop(&server, "shop", "old");
+    let mut stopped = Stopped::on(&server, "DROP VIEW of_view; DROP TRIGGER stamps");
+    let scratch = beside(&server, "backup_manager_scratch_", "").remove(0);
+    let is_journal = |name: &String| name.starts_with("restore-journal-");
+    let journal = stopped.here.files().into_iter().find(is_journal).unwrap();
+    let journal = stopped.here.backups().join(journal);
+    let text = std::fs::read(&journal).unwrap();
+    stopped.go_on();
+    assert_eq!(stopped.host.answer().unwrap()["status"], "success");
+    server.sql("", &format!("DROP DATABASE `{}`", stopped.replaced));
+    // As it is where a run dies between the file and the first table of the journal at the server.
+    server.sql("shop", "DROP VIEW of_view; DROP TRIGGER stamps; CREATE VIEW mine AS SELECT 1 AS a");
+    let now = whole(&server, "shop");
+    std::fs::write(&journal, text).unwrap();
+    server.sql("", &format!("CREATE DATABASE `{scratch}`"));
+    stopped.here.create("dev");
+    assert_eq!(whole(&server, "shop"), now);
+    assert_tidy(&server, &stopped.here);
+}
+
+#[test]
 fn views_whose_definer_is_gone_come_back_and_are_kept() {
     let server = MariadbServer::start_own(&MariadbOptions::default());
     server.create_database("shop");

@@ -128,16 +128,18 @@ impl Journal {
             Evidence::TakenBack
         } else if has_table(session, &self.scratch, &self.swap_table())? {
             Evidence::NotSwapped
-        } else if has_database(session, &self.scratch)?
-            && !self.old.are_none()
-            && !has_database(session, &self.replaced)?
-        {
-            // What was replaced was removed by somebody, and the table with it; it had been swapped.
+        } else if self.is_at_server(session)? && !has_database(session, &self.replaced)? {
+            // What was replaced was removed by somebody, and the table with it: it had been swapped, since the table is
+            // made before the journal at the server and goes after it.
             Evidence::Swapped
         } else {
-            // Also where another machine took it back: then neither of the two is there.
+            // Also where another machine took it back, and where only the file was written: nothing was begun then.
             Evidence::Finished
         })
+    }
+
+    fn is_at_server(&self, session: &mut Session) -> Result<bool, SessionEnd> {
+        has_table(session, &self.scratch, &format!("{JOURNAL}{}", self.run))
     }
 
     /// Whether what was replaced is still kept.
@@ -158,22 +160,20 @@ impl Journal {
 
     /// Forgets it, in both places, and drops the scratch database with what is left in it.
     pub(super) fn remove(&self, reaching: &Reaching, session: &mut Session) -> Result<(), Error> {
-        let swap = format!("{}.{}", quoted(&self.replaced), quoted(&self.swap_table()));
-        let replaced = quoted(&self.replaced);
-        let swapped = has_table(session, &self.replaced, &self.swap_table());
-        let empty = swapped.map_err(|end| reaching.failed(end))? && self.old.are_none();
-        // One after the other: without the journal a scratch database is like any other.
-        for statement in [
-            match (empty, self.keeps_replaced(session).map_err(|end| reaching.failed(end))?) {
-                (true, _) => format!("DROP DATABASE IF EXISTS {replaced}"),
-                (false, true) => format!("DROP TABLE IF EXISTS {swap}"),
-                (false, false) => "DO 0".to_owned(),
-            },
-            format!("DROP TABLE IF EXISTS {}", self.table()),
-            format!("DROP DATABASE IF EXISTS {}", quoted(&self.scratch)),
-        ] {
-            session.run(&statement).map_err(|end| reaching.failed(end))?;
+        let failed = |end| reaching.failed(end);
+        let run =
+            |session: &mut Session, statement: String| session.run(&statement).map_err(failed);
+        let kept = self.keeps_replaced(session).map_err(failed)?;
+        if kept {
+            let swap = format!("{}.{}", quoted(&self.replaced), quoted(&self.swap_table()));
+            run(session, format!("DROP TABLE IF EXISTS {swap}"))?;
         }
+        // One after the other: without the journal a scratch database is like any other.
+        run(session, format!("DROP TABLE IF EXISTS {}", self.table()))?;
+        if kept && self.old.are_none() && !has_tables(session, &self.replaced).map_err(failed)? {
+            run(session, format!("DROP DATABASE IF EXISTS {}", quoted(&self.replaced)))?;
+        }
+        run(session, format!("DROP DATABASE IF EXISTS {}", quoted(&self.scratch)))?;
         let path = self.path(reaching);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
