@@ -276,6 +276,41 @@ fn views_that_lost_their_tables_do_not_keep_them_from_coming_back() {
 }
 
 #[test]
+fn defaults_use_the_sequences_of_the_database_that_is_restored_into() {
+    let server = MariadbServer::start_own(&MariadbOptions::default());
+    for name in ["shop", "copy"] {
+        server.create_database(name);
+    }
+    server.sql(
+        "shop",
+        "CREATE SEQUENCE numbers START 7; CREATE SEQUENCE others START 3; \
+         CREATE TABLE items (plain int DEFAULT nextval(numbers), more int DEFAULT (nextval(numbers) + 100), \
+         word varchar(99) DEFAULT (concat('nextval(`shop`.`numbers`)', nextval(others))), last int DEFAULT (lastval(others) + 0)); \
+         INSERT INTO items VALUES (1, 1, 'a', 1)",
+    );
+    let urls = [("dev", server.url("shop")), ("copy", server.url("copy"))];
+    let project = Project::with_urls(&urls);
+    let id = made(&project, "sql", &json!(true));
+    let mut request = restore(&id);
+    request["parameters"]["environment"] = "copy".into();
+    for environment in ["copy", "dev"] {
+        request["parameters"]["environment"] = environment.into();
+        let result = project.succeed(&request);
+        assert!(!result["warnings"].to_string().contains("Refused"), "{result:#}");
+    }
+    let defaults = "SELECT group_concat(column_default) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'items'";
+    let in_copy = server.value("copy", defaults);
+    let named = in_copy.matches("`copy`.").count();
+    assert_eq!((named, in_copy.matches("`shop`.").count()), (4, 1), "{in_copy}");
+    assert_eq!(server.value("shop", defaults).matches("`shop`.").count(), 5);
+    for database in ["copy", "shop"] {
+        server.sql(database, "INSERT INTO items () VALUES ()");
+        let row = "SELECT concat_ws(',', plain, more, word) FROM items WHERE plain > 1";
+        assert_eq!(server.value(database, row), "7,108,nextval(`shop`.`numbers`)3");
+    }
+}
+
+#[test]
 fn a_database_of_any_name_comes_back() {
     let server = MariadbServer::shared();
     let long = format!("{} of {}", "long".repeat(12), std::process::id());
