@@ -333,3 +333,22 @@ fn what_others_defined_is_kept_where_the_user_may_not_make_it() {
     assert_eq!(whole(&server, "shop"), stopped.old);
     assert_eq!(server.value(&stopped.replaced, "SELECT count(*) FROM theirs"), "2");
 }
+
+#[test]
+fn two_spellings_of_one_name_take_turns() {
+    let lower = MariadbOptions::default().setting("--lower-case-table-names=1");
+    let server = MariadbServer::start_own(&lower);
+    create(&server);
+    let mut stopped = Stopped::on(&server, "DROP VIEW a_of_seen");
+    let mut create = json!({"operation": "create-backup", "parameters": {"environment": "dev", "wait_seconds": 0}});
+    // Another name of the same place: only the server's lock tells that it is.
+    let other = project(server.address("SHOP").host("127.0.0.1"));
+    other.fail(&create, "backup_in_progress");
+    // On this machine the lock is one as well.
+    project(server.url("Shop")).fail(&create, "backup_in_progress");
+    stopped.kill();
+    create["parameters"]["wait_seconds"] = 30.into();
+    let result = other.succeed(&create);
+    assert!(result["warnings"].to_string().contains("was interrupted was finished"), "{result:#}");
+    assert_eq!(whole(&server, "shop"), stopped.old);
+}
