@@ -57,4 +57,4 @@ pub use records::{Manifest, Migrations, Note};
 pub use run::{Run, RunId};
 pub use runs::{BackgroundRun, RunFolder};
 pub use secret::Secret;
-pub use storage::{available_space, write_new_file};
+pub use storage::{available_space, replace_file, write_new_file};

@@ -196,6 +196,11 @@ impl ServerUrl {
         crate::digest::of_parts([self.engine.name(), &hosts, &self.database])
     }
 
+    /// The same where names that differ only in case are one.
+    pub(super) fn caseless_identity(&self) -> String {
+        Self { database: self.database.to_lowercase(), ..self.clone() }.identity()
+    }
+
     /// Whether both lead to a database of the same engine and name.
     pub fn names_the_same_database(&self, other: &Self) -> bool {
         self.engine == other.engine && self.database == other.database

@@ -81,13 +81,15 @@ impl DatabaseTarget {
         }
     }
 
-    /// What tells this database from every other, for locks on this machine.
+    /// What tells this database from every other, for locks on this machine. MySQL may take names that differ only in
+    /// case for one; where it does not, two of them wait for each other.
     pub fn machine_identity(&self) -> String {
         match self {
             Self::Sqlite(database) => {
                 crate::digest::of_parts(["sqlite", &database.path.to_string_lossy()])
             }
-            Self::Postgres(database) | Self::MySql(database) => database.own_url().identity(),
+            Self::Postgres(database) => database.own_url().identity(),
+            Self::MySql(database) => database.own_url().caseless_identity(),
         }
     }
 
@@ -144,6 +146,14 @@ mod tests {
             identity("postgresql://localhost:5432/d?host=/run/pg")
         );
         assert_eq!(identity("mysql://h/d"), identity("mariadb://h:3306/d"));
+    }
+
+    #[test]
+    fn mysql_may_take_two_spellings_for_one_name() {
+        let root = Path::new("/anywhere");
+        let [one, other] = ["mysql://h/Shop", "mysql://h/SHOP"].map(target);
+        assert_eq!(one.machine_identity(), other.machine_identity());
+        assert_ne!(one.project_identity(root), other.project_identity(root));
     }
 
     #[test]

@@ -107,21 +107,21 @@ fn killed_at_any_instant_it_is_wholly_old_or_wholly_new_once_somebody_came_after
 
 /// A restore that was killed in its swap: the triggers are away, and whoever holds one of the scratch database's tables
 /// stops the rename.
-struct KilledInSwap {
-    here: Project,
+pub(super) struct KilledInSwap {
+    pub(super) here: Project,
     request: Value,
     /// What a restore brings back, and what was there.
     old: Whole,
-    new: Whole,
+    pub(super) new: Whole,
     scratch: String,
-    holder: Session,
+    pub(super) holder: Session,
 }
 
 const TRIGGERS: &str =
     "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = 'killed'";
 
 impl KilledInSwap {
-    fn on(server: &MariadbServer) -> Self {
+    pub(super) fn on(server: &MariadbServer) -> Self {
         create_definer(server);
         server.create_database("killed");
         load_shop(server, "killed", "old");

@@ -11,7 +11,9 @@ use super::connect::{Reached, Reaching};
 use super::dump::tool_failure;
 use super::inspect::{self, Objects};
 use super::load_filter::{Events, LoadFilter};
+use super::pieces::pieces;
 use super::relocation::Relocation;
+use super::replay::refusal;
 use super::scratch::quoted;
 use super::script::{ScriptCheck, ScriptContents};
 use super::session::{Session, SessionEnd};
@@ -34,7 +36,7 @@ pub(super) struct Definitions {
     /// The tables that have triggers.
     pub triggered: Vec<String>,
     pub views: Vec<String>,
-    /// Views that show what is not there: nothing can make them again.
+    /// Views that show what is not there.
     #[serde(default)]
     pub broken_views: Vec<String>,
     pub routines: Vec<Routine>,
@@ -138,9 +140,11 @@ pub(super) fn read(
     reached: &Reached,
     database: &str,
 ) -> Result<Definitions, Error> {
+    let failed = |end| reaching.failed(end);
     let mut session = reaching.open_in(reached, database)?;
-    let mut found = names(&mut session).map_err(|end| reaching.failed(end))?;
-    let broken = broken_views(&mut session, &found.views).map_err(|end| reaching.failed(end))?;
+    let mut found = names(&mut session).map_err(failed)?;
+    let broken = broken_views(reaching, reached, database, &found.views)?;
+    let broken_script = broken_script(&mut session, database, &broken).map_err(failed)?;
     found.views.retain(|view| !broken.contains(view));
     found.broken_views = broken;
     let script = |wanted: bool, options: &[&str], names: &[String]| {
@@ -155,23 +159,82 @@ pub(super) fn read(
         script(!found.events.is_empty(), &with("--events"), &[])?,
     ];
     refuse_missing(&found, &scripts)?;
-    let [trigger_script, view_script, routine_script, event_script] = scripts.map(Script);
+    let [trigger_script, mut view_script, routine_script, event_script] = scripts.map(Script);
+    let routines: Vec<String> = found.routines.iter().map(|routine| routine.name.clone()).collect();
+    for (kind, names, script) in [
+        ("triggers", &found.triggers, &trigger_script),
+        ("views", &found.views, &view_script),
+        ("routines", &routines, &routine_script),
+        ("events", &found.events, &event_script),
+    ] {
+        refuse_inseparable(kind, names, script)?;
+    }
+    view_script.0.extend(broken_script);
     Ok(Definitions { trigger_script, view_script, routine_script, event_script, ..found })
 }
 
-/// Those of the views that show what is not there.
+/// What is in a script and cannot be told apart could be lost where something else of it is refused.
+pub(super) fn refuse_inseparable(
+    kind: &str,
+    names: &[String],
+    script: &Script,
+) -> Result<(), Error> {
+    let pieces = pieces(script);
+    let is_missing = |name: &&String| !pieces.iter().any(|piece| piece.name == **name);
+    match names.iter().find(is_missing) {
+        None => Ok(()),
+        Some(name) => {
+            let detail = format!("the script of its {kind} does not tell {name} from the others");
+            Err(incomplete(detail, None))
+        }
+    }
+}
+
+/// Those of the views that show what is not there. One whose definer may not see it, or is not there, is none of them:
+/// the dump tool can read it, and the server makes it.
 pub(super) fn broken_views(
-    session: &mut Session,
+    reaching: &Reaching,
+    reached: &Reached,
+    database: &str,
     views: &[String],
-) -> Result<Vec<String>, SessionEnd> {
+) -> Result<Vec<String>, Error> {
+    let mut session = reaching.open_in(reached, database)?;
     let mut broken = Vec::new();
     for view in views {
-        let told: Vec<[String; 4]> = session.query(&format!("CHECK TABLE {}", quoted(view)))?;
+        let checked = session.query(&format!("CHECK TABLE {}", quoted(view)));
+        let told: Vec<[String; 4]> = checked.map_err(|end| reaching.failed(end))?;
         if told.iter().any(|[_, _, kind, _]| kind.eq_ignore_ascii_case("error")) {
+            // The client ends where it is refused.
+            let mut asked = reaching.open_in(reached, database)?;
+            let Err(end) = asked.run(&format!("SHOW FIELDS FROM {}", quoted(view))) else {
+                continue;
+            };
+            refusal(end).map_err(|end| reaching.failed(end))?;
             broken.push(view.clone());
         }
     }
     Ok(broken)
+}
+
+/// What would make views that show what is not there, as the dump tool would write it.
+fn broken_script(
+    session: &mut Session,
+    database: &str,
+    views: &[String],
+) -> Result<Vec<u8>, SessionEnd> {
+    let mut script = format!("-- Host: localhost    Database: {database}\n");
+    for view in views {
+        let name = quoted(view);
+        let [_, text, _, _] = session.row(&format!("SHOW CREATE VIEW {name}"))?;
+        let begins = [format!(" VIEW {}.{name}", quoted(database)), format!(" VIEW {name}")];
+        let parts = begins.iter().find_map(|begin| text.split_once(begin));
+        let (before, after) =
+            parts.ok_or_else(|| SessionEnd::fault("a view does not tell its definition"))?;
+        script.extend([format!(
+            "/*!50001 DROP VIEW IF EXISTS {name}*/;\n/*!50001 {before} */\n/*!50001 VIEW {name}{after} */;\n"
+        )]);
+    }
+    Ok(if views.is_empty() { Vec::new() } else { script.into_bytes() })
 }
 
 impl Definitions {

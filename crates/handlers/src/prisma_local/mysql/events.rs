@@ -110,7 +110,7 @@ fn events_of(statements: &[u8]) -> Result<BTreeSet<String>, SessionEnd> {
 }
 
 /// A delimiter that is not in a definition.
-fn delimiter(definition: &[u8]) -> String {
+pub(super) fn delimiter(definition: &[u8]) -> String {
     let is_in = |delimiter: &str| {
         definition.windows(delimiter.len()).any(|window| window == delimiter.as_bytes())
     };

@@ -128,16 +128,18 @@ impl Journal {
             Evidence::TakenBack
         } else if has_table(session, &self.scratch, &self.swap_table())? {
             Evidence::NotSwapped
-        } else if has_database(session, &self.scratch)?
-            && !self.old.are_none()
-            && !has_database(session, &self.replaced)?
-        {
-            // What was replaced was removed by somebody, and the table with it; it had been swapped.
+        } else if self.is_at_server(session)? && !has_database(session, &self.replaced)? {
+            // What was replaced was removed by somebody, and the table with it: it had been swapped, since the table is
+            // made before the journal at the server and goes after it.
             Evidence::Swapped
         } else {
-            // Also where another machine took it back: then neither of the two is there.
+            // Also where another machine took it back, and where only the file was written: nothing was begun then.
             Evidence::Finished
         })
+    }
+
+    fn is_at_server(&self, session: &mut Session) -> Result<bool, SessionEnd> {
+        has_table(session, &self.scratch, &format!("{JOURNAL}{}", self.run))
     }
 
     /// Whether what was replaced is still kept.
@@ -158,22 +160,20 @@ impl Journal {
 
     /// Forgets it, in both places, and drops the scratch database with what is left in it.
     pub(super) fn remove(&self, reaching: &Reaching, session: &mut Session) -> Result<(), Error> {
-        let swap = format!("{}.{}", quoted(&self.replaced), quoted(&self.swap_table()));
-        let replaced = quoted(&self.replaced);
-        let swapped = has_table(session, &self.replaced, &self.swap_table());
-        let empty = swapped.map_err(|end| reaching.failed(end))? && self.old.are_none();
-        // One after the other: without the journal a scratch database is like any other.
-        for statement in [
-            match (empty, self.keeps_replaced(session).map_err(|end| reaching.failed(end))?) {
-                (true, _) => format!("DROP DATABASE IF EXISTS {replaced}"),
-                (false, true) => format!("DROP TABLE IF EXISTS {swap}"),
-                (false, false) => "DO 0".to_owned(),
-            },
-            format!("DROP TABLE IF EXISTS {}", self.table()),
-            format!("DROP DATABASE IF EXISTS {}", quoted(&self.scratch)),
-        ] {
-            session.run(&statement).map_err(|end| reaching.failed(end))?;
+        let failed = |end| reaching.failed(end);
+        let run =
+            |session: &mut Session, statement: String| session.run(&statement).map_err(failed);
+        let kept = self.keeps_replaced(session).map_err(failed)?;
+        if kept {
+            let swap = format!("{}.{}", quoted(&self.replaced), quoted(&self.swap_table()));
+            run(session, format!("DROP TABLE IF EXISTS {swap}"))?;
         }
+        // One after the other: without the journal a scratch database is like any other.
+        run(session, format!("DROP TABLE IF EXISTS {}", self.table()))?;
+        if kept && self.old.are_none() && !has_tables(session, &self.replaced).map_err(failed)? {
+            run(session, format!("DROP DATABASE IF EXISTS {}", quoted(&self.replaced)))?;
+        }
+        run(session, format!("DROP DATABASE IF EXISTS {}", quoted(&self.scratch)))?;
         let path = self.path(reaching);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -184,7 +184,7 @@ impl Journal {
     }
 
     fn path(&self, reaching: &Reaching) -> PathBuf {
-        reaching.settings.state_folder.join(format!("{}{}.json", file_prefix(reaching), self.run))
+        file_of(reaching, FILE, &self.run, ".json")
     }
 }
 
@@ -226,6 +226,13 @@ fn has_database(session: &mut Session, database: &str) -> Result<bool, SessionEn
     ))
 }
 
+pub(super) fn has_tables(session: &mut Session, database: &str) -> Result<bool, SessionEnd> {
+    session.has_rows(&format!(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = {} LIMIT 1",
+        literal(database)
+    ))
+}
+
 fn has_table(session: &mut Session, database: &str, table: &str) -> Result<bool, SessionEnd> {
     session.has_rows(&format!(
         "SELECT 1 FROM information_schema.tables WHERE table_schema = {} AND table_name = {}",
@@ -234,11 +241,38 @@ fn has_table(session: &mut Session, database: &str, table: &str) -> Result<bool,
     ))
 }
 
-/// How the names of the files begin that belong to the database of the URL.
-fn file_prefix(reaching: &Reaching) -> String {
+/// How the names of the files of one kind begin that belong to the database of the URL.
+fn prefix_of(reaching: &Reaching, kind: &str) -> String {
     let identity = DatabaseTarget::MySql(reaching.database.clone()).machine_identity();
     let digest: String = identity.chars().take(DIGEST_CHARACTERS).collect();
-    format!("{FILE}{digest}-")
+    format!("{kind}{digest}-")
+}
+
+/// The file of one kind that a run writes in the project.
+pub(super) fn file_of(reaching: &Reaching, kind: &str, run: &str, ending: &str) -> PathBuf {
+    let name = format!("{}{run}{ending}", prefix_of(reaching, kind));
+    reaching.settings.state_folder.join(name)
+}
+
+/// The files of one kind that runs wrote.
+pub(super) fn files(reaching: &Reaching, kind: &str, ending: &str) -> Result<Vec<PathBuf>, Error> {
+    let folder = &reaching.settings.state_folder;
+    let failed = |error| Error::storage("read", folder, error);
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let prefix = prefix_of(reaching, kind);
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.strip_suffix(ending).is_some_and(|name| is_of_a_run(name, &prefix)) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The journals of the swaps of a database that were begun and are not done with.
@@ -269,20 +303,9 @@ pub(super) fn pending(
 }
 
 fn in_files(reaching: &Reaching) -> Result<Vec<Journal>, Error> {
-    let folder = &reaching.settings.state_folder;
-    let failed = |error| Error::storage("read", folder, error);
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let prefix = file_prefix(reaching);
     let mut journals = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.strip_suffix(".json").is_some_and(|name| is_of_a_run(name, &prefix)) {
-            journals.extend(read_file(&entry.path())?);
-        }
+    for path in files(reaching, FILE, ".json")? {
+        journals.extend(read_file(&path)?);
     }
     Ok(journals)
 }

@@ -17,8 +17,8 @@ const CREATE: &[u8] = b"/*!50003 CREATE*/ ";
 const TABLE: &[u8] = b"CREATE TABLE ";
 const COLUMN: &[u8] = b"  `";
 const END_OF_TABLE: &[u8] = b")";
-/// What stands before the name of a sequence in a column's default.
-const DEFAULT: &str = " DEFAULT nextval(";
+/// What stands before the name of a sequence in a column's default, and nowhere else in a table.
+const OF_SEQUENCES: [&str; 3] = ["nextval(", "lastval(", "setval("];
 /// What stands before a trigger's text, after its definer.
 const TEXT: &[u8] = b"/*!50003 ";
 /// So much of a line tells whether it is one of these, in bytes.
@@ -89,7 +89,7 @@ impl<W: Write> Relocation<W> {
             let source = quoted(&String::from_utf8_lossy(source));
             replaced(&line, format!("{source}.").as_bytes(), format!("{}.", self.target).as_bytes())
         } else if self.in_table && line.starts_with(COLUMN) {
-            self.column(line, source)
+            self.column(&line, source)
         } else if line.starts_with(CREATE) {
             trigger(&line, source, self.target.as_bytes())
         } else {
@@ -100,19 +100,42 @@ impl<W: Write> Relocation<W> {
 }
 
 impl<W> Relocation<W> {
-    /// A column with a sequence of the other database in its default, unless that stays.
-    fn column(&self, line: Vec<u8>, source: &[u8]) -> Vec<u8> {
+    /// A column with the sequences of the other database in its default, unless they stay.
+    fn column(&self, line: &[u8], source: &[u8]) -> Vec<u8> {
         let source = String::from_utf8_lossy(source);
-        let named = format!("{DEFAULT}{}.", quoted(&source));
-        let Some(place) = find(&line, named.as_bytes()) else { return line };
-        let rest = line.get(place + named.len()..).unwrap_or_default();
-        let sequence = token(rest).and_then(|length| rest.get(..length)).unwrap_or_default();
-        let sequence = String::from_utf8_lossy(&unquoted(sequence)).into_owned();
-        let (database, sequences) = &self.stays;
-        if *database == source && sequences.contains(&sequence) {
-            return line;
+        let named = OF_SEQUENCES.map(|function| format!("{function}{}.", quoted(&source)));
+        let mut result = Vec::with_capacity(line.len());
+        let mut rest = line;
+        while !rest.is_empty() {
+            let found = OF_SEQUENCES.iter().zip(&named);
+            let found = found.clone().find(|(_, named)| rest.starts_with(named.as_bytes()));
+            let length = match found {
+                Some((function, named)) => {
+                    let sequence = rest.get(named.len()..).unwrap_or_default();
+                    if self.stays(&source, sequence) {
+                        result.extend_from_slice(named.as_bytes());
+                    } else {
+                        result.extend_from_slice(format!("{function}{}.", self.target).as_bytes());
+                    }
+                    named.len()
+                }
+                None => {
+                    let length = text(rest).or_else(|| token(rest)).unwrap_or(rest.len());
+                    result.extend_from_slice(rest.get(..length).unwrap_or_default());
+                    length
+                }
+            };
+            rest = rest.get(length..).unwrap_or_default();
         }
-        replaced(&line, named.as_bytes(), format!("{DEFAULT}{}.", self.target).as_bytes())
+        result
+    }
+
+    /// Whether defaults go on naming the sequence whose name stands first in a text.
+    fn stays(&self, source: &str, text: &[u8]) -> bool {
+        let name = token(text).and_then(|length| text.get(..length)).unwrap_or_default();
+        let name = String::from_utf8_lossy(&unquoted(name)).into_owned();
+        let (database, sequences) = &self.stays;
+        database == source && sequences.contains(&name)
     }
 }
 
@@ -193,6 +216,19 @@ fn token(text: &[u8]) -> Option<usize> {
     Some(length.max(1))
 }
 
+/// How long a text in quotes is; none where there is none.
+fn text(bytes: &[u8]) -> Option<usize> {
+    let mut place = 1;
+    bytes.first().filter(|first| **first == b'\'')?;
+    loop {
+        match bytes.get(place)? {
+            b'\\' => place += 2,
+            b'\'' => return Some(place + 1),
+            _ => place += 1,
+        }
+    }
+}
+
 /// A name as it is.
 fn unquoted(name: &[u8]) -> Vec<u8> {
     match name {
@@ -246,6 +282,21 @@ mod tests {
         let gone = text.replacen("`shop`.`gone`", "`x`.`gone`", 1);
         assert_eq!(of("shop"), gone);
         assert_eq!(of("other"), gone.replacen("`shop`.`here`", "`x`.`here`", 1));
+    }
+
+    #[test]
+    fn so_do_those_in_expressions_and_no_texts() {
+        let text = "-- Host: localhost    Database: shop\nCREATE TABLE `t` (\n  \
+            `a` int DEFAULT (lastval(`shop`.`s`) + nextval(`shop`.`t`)),\n  `b` int DEFAULT setval(`shop`.`s`,5,1,0),\n  \
+            `c` text DEFAULT concat('it\\'s nextval(`shop`.`s`)',nextval(`shop`.`s`),my_nextval(`shop`.`s`)) COMMENT 'nextval(`shop`.`s`)'\n)\n";
+        let expected = text
+            .replace("(lastval(`shop`.", "(lastval(`scratch`.")
+            .replace("+ nextval(`shop`.", "+ nextval(`scratch`.")
+            .replace("DEFAULT setval(`shop`.", "DEFAULT setval(`scratch`.")
+            .replace("',nextval(`shop`.", "',nextval(`scratch`.");
+        for piece in [1, 7, 4096] {
+            assert_eq!(relocated(text, piece), expected, "{piece}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::events;
 use super::finish::{self, Settled, lock_statement, put_back};
 use super::inspect::literal;
 use super::journal::{Evidence, Journal};
+use super::replay::Refused;
 use super::replica;
 use super::rights;
 use super::scratch::{Scratch, quoted};
@@ -132,7 +133,8 @@ pub(super) fn replace(
             let aside = (!journal.old.are_none()).then_some(journal.replaced);
             Ok(Replaced { aside, warnings })
         }
-        (Ok(_), Some(error)) => Err(error),
+        (Ok(Settled::Backward(warnings)), Some(error)) => Err(error.with_remains(warnings)),
+        (Ok(Settled::Already), Some(error)) => Err(error),
         (Ok(_), None) => Err(Error::internal("the tables were swapped and are not")),
         (Err(error), failed) => {
             let remains = format!(
@@ -187,6 +189,7 @@ fn prepare(
     // All else was made here already.
     let tried = session.run_script(&trial.0);
     tried.map_err(|end| finish::refused(reaching, "an event of the backup cannot be made", end))?;
+    definitions::refuse_inseparable("events", &events, &event_script)?;
     let own = |table: &String| !scratch.is_own(table);
     let tables = new.tables.into_iter().filter(own).collect();
     let new = Definitions { tables, events, dangling_keys, event_script, ..new };
@@ -273,7 +276,11 @@ fn swap(
     let mut words = String::new();
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
-            put_back(reaching, reached, journal)?;
+            let refused = put_back(reaching, reached, journal)?;
+            if let Some(Refused { what, words, .. }) = refused.into_iter().next() {
+                let detail = format!("{what} could not be put back between two attempts");
+                return Err(Error::RestoreFailed { detail, words: Some(words) });
+            }
             std::thread::sleep(PAUSE);
         }
         run.interrupt.check()?;

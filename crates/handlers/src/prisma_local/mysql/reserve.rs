@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use backup_core::{Error, Interrupt, sha256_of_lines};
 
+use super::inspect::literal;
 use super::session::{Session, SessionEnd};
 
 /// How often a taken lock is tried again.
@@ -19,8 +20,12 @@ pub(super) fn reserve(
     patience: Duration,
     interrupt: &Interrupt,
 ) -> Result<bool, SessionEnd> {
-    // Named locks hold for the whole server, so the database is part of the name.
-    let digest = sha256_of_lines(&[database.to_owned()]);
+    // Named locks hold for the whole server, so the database is part of the name: in one spelling, where the server tells
+    // them not apart.
+    let spelled = literal(database);
+    let [database] = session
+        .row(&format!("SELECT if(@@lower_case_table_names = 0, {spelled}, lower({spelled}))"))?;
+    let digest = sha256_of_lines(&[database]);
     let digest: String = digest.chars().take(DIGEST_CHARACTERS).collect();
     let deadline = Instant::now() + patience;
     loop {

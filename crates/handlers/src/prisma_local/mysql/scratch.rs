@@ -205,10 +205,10 @@ pub(super) fn state(
     counted: bool,
 ) -> Result<LiveDatabase, Error> {
     if counted {
-        let session = &mut reached.session;
-        let broken = definitions::names(session)
-            .and_then(|names| definitions::broken_views(session, &names.views))
-            .map_err(|end| reaching.failed(end))?;
+        let names = definitions::names(&mut reached.session);
+        let views = names.map_err(|end| reaching.failed(end))?.views;
+        let live = &reaching.database.connection.database;
+        let broken = definitions::broken_views(reaching, reached, live, &views)?;
         if let Some(view) = broken.first() {
             let words = format!("the view {view} shows what is not there");
             return Ok(LiveDatabase::Unreadable(words));

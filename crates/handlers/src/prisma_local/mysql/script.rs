@@ -29,6 +29,7 @@ mod tests;
 use std::io::{self, Write};
 
 pub(crate) use contents::ScriptContents;
+pub(crate) use create::Kind;
 pub(crate) use lexer::Unfinished;
 pub(crate) use metadata::MydumperMetadata;
 pub(crate) use migrations::MigrationColumns;
@@ -92,6 +93,11 @@ impl ScriptCheck {
     /// How many tables were created so far, all but the last one with all of their rows.
     pub(crate) fn tables_done(&self) -> u64 {
         self.reader.tables_begun().saturating_sub(1)
+    }
+
+    /// What was created since this was last asked, the last of it.
+    pub(crate) fn take_created(&mut self) -> Option<(Kind, String)> {
+        self.reader.take_created()
     }
 
     /// Whether the bytes so far end where the next statement may begin.

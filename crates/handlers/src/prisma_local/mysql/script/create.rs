@@ -2,7 +2,7 @@
 
 /// A kind of object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Table,
     View,
     Trigger,
@@ -12,6 +12,22 @@ pub(super) enum Kind {
     PackageBody,
     Event,
     Sequence,
+}
+
+impl Kind {
+    /// What people call it, where it is none of what holds rows.
+    pub(crate) const fn spoken(self) -> Option<&'static str> {
+        match self {
+            Self::Table | Self::Sequence => None,
+            Self::View => Some("view"),
+            Self::Trigger => Some("trigger"),
+            Self::Procedure => Some("procedure"),
+            Self::Function => Some("function"),
+            Self::Package => Some("package"),
+            Self::PackageBody => Some("package body"),
+            Self::Event => Some("event"),
+        }
+    }
 }
 
 /// What a `CREATE` statement created.

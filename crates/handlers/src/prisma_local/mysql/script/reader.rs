@@ -38,6 +38,8 @@ pub(super) struct Reader {
     statement: Statement,
     sql_mode: SqlMode,
     contents: ScriptContents,
+    /// What the last statement created.
+    created: Option<(Kind, String)>,
     has_statements: bool,
     began_as_a_dump: bool,
     is_completed: bool,
@@ -51,6 +53,7 @@ impl Reader {
             statement: Statement::Unbegun,
             sql_mode: SqlMode::default(),
             contents: ScriptContents::default(),
+            created: None,
             has_statements: false,
             began_as_a_dump: false,
             is_completed: false,
@@ -77,6 +80,11 @@ impl Reader {
     pub(super) fn into_contents(mut self) -> ScriptContents {
         self.contents.leave_only_tables();
         self.contents
+    }
+
+    /// What was created since this was last asked.
+    pub(super) fn take_created(&mut self) -> Option<(Kind, String)> {
+        self.created.take()
     }
 
     pub(super) fn attention(&self) -> Attention {
@@ -183,6 +191,7 @@ impl Reader {
                     self.columns = MigrationColumns::among(&created.columns);
                     self.contents.migration_columns = self.columns;
                 }
+                self.created = Some((created.kind, created.name.clone()));
                 self.contents.create(created);
             }
             Statement::Insert(insert) => {
