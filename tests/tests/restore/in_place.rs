@@ -155,6 +155,45 @@ fn a_rich_database_is_emptied_whole_and_comes_back_with_all_its_privileges() {
 }
 
 #[test]
+fn a_newer_server_is_emptied_and_restored_into_as_well() {
+    let (there, here) = (
+        PostgresServer::shared(),
+        PostgresServer::start_own(&PostgresOptions::default().version(18)),
+    );
+    let database = there.new_database("older");
+    there.sql(
+        &database,
+        &OF_AN_APPLICATION.replace(" gin_trgm_ops", "").replace("USING gin (note)", "(note)"),
+    );
+    here.create_database("shop");
+    here.create_role("app", "secret", "");
+    here.sql(
+        "shop",
+        "GRANT CREATE ON DATABASE shop TO app; GRANT ALL ON SCHEMA public TO app; SET ROLE app; \
+         CREATE TABLE old (id integer); CREATE SCHEMA theirs; CREATE VIEW theirs.view AS SELECT * FROM public.old; \
+         CREATE TYPE mood AS ENUM ('bad'); CREATE FUNCTION noted(mood) RETURNS integer LANGUAGE sql AS 'SELECT 1'; \
+         ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC; SELECT lo_create(0)",
+    );
+    let project = Project::with_urls(&[
+        ("dev", here.address("shop").user("app", "secret").to_string()),
+        ("staging", there.url(&database)),
+    ]);
+    let parameters = json!({"environment": "staging", "format": "sql"});
+    let id = project.succeed(&json!({"operation": "create-backup", "parameters": parameters}));
+    let mut request = in_place(id["backup_id"].as_str().unwrap());
+    for option in ["no_owner", "no_privileges", "skip_safety_backup"] {
+        request["parameters"][option] = true.into();
+    }
+    let result = project.succeed(&request);
+    assert_eq!(here.row_counts("shop"), there.row_counts(&database), "{result:#}");
+    let left = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relname = 'old' OR n.nspname = 'theirs'";
+    assert_eq!(here.value("shop", left), "0");
+    assert_eq!(here.value("shop", "SELECT count(*) FROM pg_default_acl"), "0");
+    assert_eq!(here.value("shop", "SELECT count(*) FROM pg_largeobject_metadata"), "2");
+}
+
+#[test]
 fn without_its_public_schema_a_database_comes_back_as_well() {
     let tenant = Tenant::new("no_public");
     let Tenant { server, database, role, .. } = &tenant;
