@@ -418,6 +418,15 @@ pub trait Database: Send {
         run: &Run,
     ) -> Result<LiveDatabase, Error>;
 
+    /// Keeps others from writing until [`replace`](Self::replace) or [`discard_beside`](Self::discard_beside), where what
+    /// they write would be kept nowhere: a restore in place. Before the safety backup is made.
+    ///
+    /// # Errors
+    /// Somebody is at work who cannot be ended.
+    async fn hold(&mut self, _run: &Run) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Restores a backup as [`restore_scratch`](Self::restore_scratch) does, and leaves it beside this database; in place
     /// nobody sees it until [`replace`](Self::replace) either.
     ///

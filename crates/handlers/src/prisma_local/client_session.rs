@@ -87,6 +87,11 @@ impl ClientSession {
         self.output.get_mut().listen_to(interrupt);
     }
 
+    /// From now on it waits so long for an answer.
+    pub(super) fn wait_for(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Asks, and reads the answer up to the line that is the mark; `ask` writes the question, and what has the
     /// client print the mark after it.
     pub(super) fn ask(

@@ -273,6 +273,7 @@ impl Restore<'_> {
         run: &Run,
     ) -> Result<Done, Error> {
         let mut result = self.told(run);
+        database.hold(run).await?;
         if self.takes_safety_backup() {
             let safety = CreateBackupParameters {
                 environment: self.folder.environment.to_string(),

@@ -59,7 +59,7 @@ pub(super) fn bound(LeftOut { owners, privileges }: LeftOut, manner: RestoreMann
 /// What a restore in place means, in one sentence.
 pub(super) fn planned(manner: RestoreManner) -> Option<String> {
     (manner == RestoreManner::InPlace).then(|| {
-        "It is restored in place, in one transaction: whoever uses the database waits until that is done, and what is there now is kept nowhere but in a safety backup".to_owned()
+        "It is restored in place, in one transaction: from the safety backup on nobody can write, later nobody can read until it is done, and what is there now is kept nowhere but in that backup".to_owned()
     })
 }
 

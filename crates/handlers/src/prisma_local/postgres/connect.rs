@@ -165,6 +165,14 @@ impl Reaching {
         prepared.map_err(|end| self.failed(end))
     }
 
+    /// Another session in the same place, fit to read everything there.
+    pub(super) fn open_same(&self, psql: &Tool) -> Result<Session, Error> {
+        let mut session = self.open(psql, &self.connection)?;
+        let prepared = prepare(&mut session).and_then(|_| session.speak_as_stored());
+        prepared.map_err(|end| self.failed(end))?;
+        Ok(session)
+    }
+
     fn open(&self, psql: &Tool, place: &Place) -> Result<Session, Error> {
         let command = self.command_to(&psql.path, place);
         Session::open(&command, &self.launcher, self.settings.stall, &self.interrupt)

@@ -1,15 +1,16 @@
 //! A backup restored within the live database, in one transaction: for a user who may not swap databases.
 //!
-//! Everything of the database's own is dropped, the dump is loaded, its rows are counted, and only then the transaction is
-//! committed. Until that instant everybody else waits and the old content is all there is: a kill, an error or a lost
-//! connection takes everything back.
+//! The transaction first keeps all others from writing, so that the safety backup that is made then holds everything. Then
+//! everything of the database's own is dropped, the dump is loaded, its rows are counted, and only then the transaction is
+//! committed. Until that instant the old content is all there is: a kill, an error or a lost connection takes everything
+//! back.
 
 use std::time::{Duration, Instant};
 
 use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored, ToolSettings};
 
 use super::connect::{Reached, Reaching, prepare};
-use super::own_objects;
+use super::own_objects::{self, Object};
 use super::pouring;
 use super::quiet;
 use super::replace::{self, while_ending};
@@ -31,13 +32,19 @@ const IN_USE: [&str; 2] = ["55P03", "40P01"];
 /// How long the server may take to tell what became of a transaction.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 const ANSWER_POLL: Duration = Duration::from_millis(200);
+/// How long rows are counted at most before they replace others for good.
+const COUNTING: Duration = Duration::from_hours(24);
 
-/// A transaction in which the database has been emptied and restored. Dropped, it takes everything back.
+/// A transaction in which nobody else can write, and in which the database is emptied and restored. Dropped, it takes
+/// everything back.
 #[derive(Debug)]
 pub(super) struct Transaction {
     session: Session,
-    /// The server's number of it.
+    /// The server's numbers of it, and of the process that it is in.
     number: String,
+    process: String,
+    /// What was there when it began: what the safety backup holds.
+    objects: Vec<Object>,
 }
 
 /// Refuses a database of which not everything could be dropped and made again, and what would fire meanwhile.
@@ -51,9 +58,19 @@ pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Er
             ),
         });
     }
-    refuse_event_triggers(&mut reached.session).map_err(failed)??;
-    let (mut missing, mut grants) = own_objects::others(&mut reached.session).map_err(failed)?;
-    let lacking = own_objects::missing_rights(&mut reached.session).map_err(failed)?;
+    let session = &mut reached.session;
+    refuse_what_fires(session).map_err(failed)??;
+    let (needed, room) = own_objects::locks(session).map_err(failed)?;
+    // The server has a little more room than it says, and others need some of it.
+    if needed > room.saturating_add(room / 4) {
+        return Err(Error::UnsupportedDatabase {
+            what: format!(
+                "a restore in place of this database takes about {needed} locks, and the server has room for {room}; raise max_locks_per_transaction"
+            ),
+        });
+    }
+    let (mut missing, mut grants) = own_objects::others(session).map_err(failed)?;
+    let lacking = own_objects::missing_rights(session).map_err(failed)?;
     missing.extend(lacking.0);
     grants.extend(lacking.1);
     if missing.is_empty() {
@@ -62,61 +79,158 @@ pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Er
     Err(Error::MayNotReplace { missing, grants, in_place: false })
 }
 
-fn refuse_event_triggers(session: &mut Session) -> Result<Result<(), Error>, SessionEnd> {
+fn refuse_what_fires(session: &mut Session) -> Result<Result<(), Error>, SessionEnd> {
+    let refused = |what| Ok(Err(Error::UnsupportedDatabase { what }));
+    let [language] = session
+        .row("SELECT count(*)::text FROM pg_catalog.pg_language WHERE lanname = 'plpgsql'")?;
+    if language == "0" {
+        return refused(
+            "the database has no language plpgsql, without which nothing is restored in place"
+                .to_owned(),
+        );
+    }
     // A superuser's session keeps those silent that do not insist.
     let loud: Vec<[String; 1]> = session.query(
         "SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D' \
          AND (evtenabled <> 'O' OR pg_catalog.current_setting('is_superuser') <> 'on')",
     )?;
-    Ok(loud.into_iter().next().map_or(Ok(()), |[name]| {
-        Err(Error::UnsupportedDatabase {
-            what: format!(
-                "the database has the event trigger {name}, which would fire while everything is dropped and restored in place; disable it first"
-            ),
-        })
-    }))
+    match loud.first() {
+        None => Ok(Ok(())),
+        Some([name]) => refused(format!(
+            "the database has the event trigger {name}, which would fire while everything is dropped and restored in place; disable it first"
+        )),
+    }
 }
 
-/// Empties the database and restores the backup into it, and counts what is in it then, all in a transaction that stays
-/// open.
+/// Begins the transaction: from now on nobody else can write.
+pub(super) fn hold(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    interrupt: &Interrupt,
+) -> Result<Transaction, Error> {
+    // Nothing that can be seen from here tells a server that is busy from one that hangs.
+    let settings = ToolSettings { stall: Duration::MAX, ..reaching.settings.clone() };
+    let patient = Reaching { settings, interrupt: interrupt.clone(), ..reaching.clone() };
+    let mut session = patient.open_same(&reached.psql)?;
+    let failed = |end| unchanged(reaching, end);
+    let [process] = session.row("SELECT pg_catalog.pg_backend_pid()::text").map_err(failed)?;
+    session
+        .run(&format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '{LOCK_WAIT}'"
+        ))
+        .map_err(failed)?;
+    let [number] = session.row("SELECT pg_catalog.txid_current()::text").map_err(failed)?;
+    refuse_another_database(reaching, reached, &process, &number)?;
+    let lock = own_objects::lock_tables();
+    let locked = try_until_free(&mut session, &mut reached.session, &process, &lock);
+    locked.map_err(failed)?.map_err(|words| Error::RestoreFailed {
+        detail: "the tables are in use, and nothing was changed".to_owned(),
+        words: Some(words),
+    })?;
+    let objects = own_objects::list(&mut session).map_err(failed)?;
+    Ok(Transaction { session, number, process, objects })
+}
+
+/// Behind one address there may be several servers, and behind a pooler's name any database: everything that was looked
+/// at so far must be what is emptied.
+fn refuse_another_database(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    process: &str,
+    number: &str,
+) -> Result<(), Error> {
+    let asked = reached.session.row(&format!(
+        "SELECT coalesce(pg_catalog.txid_status({number}) = 'in progress', false)::text, \
+         (SELECT count(*) FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_database d ON d.oid = a.datid \
+         WHERE a.pid = {process} AND d.datname = pg_catalog.current_database())::text"
+    ));
+    match asked {
+        Ok([status, count]) if status == "true" && count == "1" => Ok(()),
+        // A server that has not come so far with its numbers refuses the question.
+        Ok(_) | Err(SessionEnd::Ended(_)) => Err(Error::UnsupportedDatabase {
+            what: "the URL does not lead to the same database each time, so that none can be restored in place; name the database's own address".to_owned(),
+        }),
+        Err(end) => Err(reaching.failed(end)),
+    }
+}
+
+/// Empties the database and restores the backup into it, and counts what is in it then. The transaction stays open.
 pub(super) fn restore(
     reaching: &Reaching,
     reached: &mut Reached,
+    transaction: &mut Transaction,
     order: &ScratchOrder,
     run: &Run,
-) -> Result<(Transaction, ScratchRestored), Error> {
-    check(reaching, reached)?;
-    let failed = |end| reaching.failed(end);
+) -> Result<ScratchRestored, Error> {
+    let failed = |end| unchanged(reaching, end);
     let options = quiet::options(reaching, reached, order, run)?;
-    let [live] = reached.session.row("SELECT pg_catalog.current_database()").map_err(failed)?;
-    // Nothing that can be seen from here tells a server that is busy from one that hangs.
-    let settings = ToolSettings { stall: Duration::MAX, ..reaching.settings.clone() };
-    let patient = Reaching { settings, ..reaching.clone() };
-    let mut session = patient.open_in(&reached.psql, &live, options)?;
-    let kept = own_objects::kept(&mut session).map_err(failed)?;
-    let drops = own_objects::drops(&mut session, reached.version).map_err(failed)?;
-    empty(&mut session, &mut reached.session, &drops).map_err(failed)?.map_err(|words| {
-        let detail = "the database could not be emptied; it is as it was".to_owned();
-        Error::RestoreFailed { detail, words: Some(words) }
-    })?;
+    let settings = quiet::as_statements(options);
+    transaction.session.run(&settings).map_err(failed)?;
+    // Others may have made or changed something meanwhile that no lock on a table keeps them from.
+    check(reaching, reached)?;
+    empty(reaching, reached, transaction)?;
+    let session = &mut transaction.session;
+    let kept = own_objects::kept(session).map_err(failed)?;
+    let schemas = own_objects::staying_schemas(session).map_err(failed)?;
+    let unknown = pouring::unknown_settings(&mut reached.session);
+    let omitted = Omitted {
+        roles: order.left_out,
+        settings: unknown.map_err(failed)?,
+        transactions: true,
+        kept: kept.clone(),
+        schemas,
+    };
     let begun = Instant::now();
-    let [number] = session.row("SELECT pg_catalog.txid_current()::text").map_err(failed)?;
-    load(reaching, reached, &mut session, order, kept.clone(), run)?;
+    let extensions = load(reaching, transaction, order, omitted, run)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let state = look(reaching, &mut session, order, &number).map_err(failed)?;
-    let (LiveState { row_counts, migrations }, subscriptions) = state;
+    let (LiveState { row_counts, migrations }, subscriptions) =
+        look(transaction, order, &extensions).map_err(failed)?;
+    if let Some((table, _)) = row_counts.iter().find(|(_, count)| count.is_none()) {
+        let detail = format!("{table} could not be counted; the database is as it was");
+        return Err(Error::RestoreFailed { detail, words: None });
+    }
     let warnings = warnings(&kept, &subscriptions);
-    let restored = ScratchRestored { row_counts, migrations, seconds, warnings };
-    Ok((Transaction { session, number }, restored))
+    Ok(ScratchRestored { row_counts, migrations, seconds, warnings })
 }
 
-/// Begins the transaction and drops everything; the server's words where it refuses.
+/// Drops everything of the database's own, and nothing else.
 fn empty(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    Transaction { session, process, objects, .. }: &mut Transaction,
+) -> Result<(), Error> {
+    let failed = |end| unchanged(reaching, end);
+    let refused = |what: &str, words| {
+        let detail = format!("{what}; the database is as it was");
+        Error::RestoreFailed { detail, words }
+    };
+    let now = own_objects::list(session).map_err(failed)?;
+    if let Some(names) = own_objects::missing(&now, objects) {
+        return Err(refused(&format!("meanwhile there were made: {names}"), None));
+    }
+    let bystanders = own_objects::bystanders(session).map_err(failed)?;
+    let drops = own_objects::empty(reached.version);
+    try_until_free(session, &mut reached.session, process, &drops)
+        .map_err(failed)?
+        .map_err(|words| refused("the database could not be emptied", Some(words)))?;
+    let left = own_objects::list(session).map_err(failed)?;
+    if let Some(names) = own_objects::missing(&left, &[]) {
+        return Err(refused(&format!("these could not be dropped: {names}"), None));
+    }
+    let still_there = own_objects::bystanders(session).map_err(failed)?;
+    if let Some(names) = own_objects::missing(&bystanders, &still_there) {
+        return Err(refused(&format!("this would be dropped with it: {names}"), None));
+    }
+    session.run("SET LOCAL lock_timeout = 0").map_err(failed)
+}
+
+/// Runs a statement in the transaction until no lock of others stands in its way; the server's words where it refuses.
+fn try_until_free(
     session: &mut Session,
     other: &mut Session,
-    drops: &[String],
+    process: &str,
+    statement: &str,
 ) -> Result<Result<(), String>, SessionEnd> {
-    let [process] = session.row("SELECT pg_catalog.pg_backend_pid()::text")?;
     let in_the_way = format!(
         "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
          JOIN pg_catalog.pg_roles theirs ON theirs.oid = a.usesysid \
@@ -124,67 +238,59 @@ fn empty(
          WHERE a.pid = ANY (pg_catalog.pg_blocking_pids({process})) AND (own.rolsuper OR NOT theirs.rolsuper \
          AND (pg_catalog.pg_has_role(theirs.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')))"
     );
-    // One message to the server, for its answer is one.
-    let drops = drops.join("\\; ");
     let deadline = Instant::now() + PATIENCE;
     loop {
-        session.run(&format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = '{LOCK_WAIT}'"
-        ))?;
-        let refused = while_ending(other, &in_the_way, GRACE, || session.refusal(&drops))?;
+        session.run("SAVEPOINT attempt")?;
+        let refused = while_ending(other, &in_the_way, GRACE, || session.refusal(statement))?;
         let Some([state, sentence]) = refused else {
-            session.run("SET LOCAL lock_timeout = 0")?;
+            session.run("RELEASE SAVEPOINT attempt")?;
             return Ok(Ok(()));
         };
-        session.run("ROLLBACK")?;
+        session.run("ROLLBACK TO SAVEPOINT attempt")?;
         if !IN_USE.contains(&state.as_str()) || Instant::now() >= deadline {
             return Ok(Err(sentence));
         }
     }
 }
 
-/// Without a single error, and without the transaction's end.
+/// Without a single error, and without the transaction's end. Answers the extensions that the script asks for.
 fn load(
     reaching: &Reaching,
-    reached: &mut Reached,
-    session: &mut Session,
+    transaction: &mut Transaction,
     order: &ScratchOrder,
-    kept: Vec<Kept>,
+    omitted: Omitted,
     run: &Run,
-) -> Result<(), Error> {
-    let unknown = pouring::unknown_settings(&mut reached.session);
-    let settings = unknown.map_err(|end| reaching.failed(end))?;
-    let omitted = Omitted { roles: order.left_out, settings, transactions: true, kept };
-    let loaded = session.run_script(&run.interrupt, |input| {
-        pouring::pour_through(reaching, order, omitted, run, input)
+) -> Result<Vec<String>, Error> {
+    let mut extensions = Vec::new();
+    let loaded = transaction.session.run_script(&run.interrupt, |input| {
+        let passed = pouring::pour_through(reaching, order, omitted, run, input)?;
+        let whole = passed.is_some();
+        extensions = passed.unwrap_or_default();
+        Ok(whole)
     });
-    loaded.map_err(|end| {
-        end.into_error(plain_words, |words| Error::RestoreFailed {
-            detail: "the backup could not be loaded; the database is as it was".to_owned(),
-            words: Some(words),
-        })
-    })
+    loaded.map_err(|end| unchanged(reaching, end))?;
+    Ok(extensions)
 }
 
 /// What is there now, as only this transaction sees it, and the subscriptions that are not brought back.
 fn look(
-    reaching: &Reaching,
-    session: &mut Session,
+    Transaction { session, number, .. }: &mut Transaction,
     order: &ScratchOrder,
-    number: &str,
+    extensions: &[String],
 ) -> Result<(LiveState, Vec<String>), SessionEnd> {
     // The script has set what it needed.
     session.run("RESET SESSION AUTHORIZATION")?;
     prepare(session)?;
     session.speak_as_stored()?;
     let [now] = session.row("SELECT pg_catalog.txid_current()::text")?;
-    if now != number {
+    if now != *number {
         return Err(SessionEnd::fault("the script has ended the transaction that it was to be in"));
     }
+    session.run(&own_objects::drop_others_than(extensions))?;
     let subscriptions = leave_subscriptions(session)?;
     let schema = order.migrations_schema.as_deref();
     let place = MigrationsTable::in_schema(schema, &order.migrations_table);
-    let state = snapshot::read_state_within(session, &place, reaching.settings.row_counting)?;
+    let state = snapshot::read_state_within(session, &place, COUNTING)?;
     Ok((state, subscriptions))
 }
 
@@ -203,24 +309,57 @@ fn warnings(kept: &[Kept], subscriptions: &[String]) -> Vec<String> {
     kept.into_iter().chain(subscriptions).collect()
 }
 
-/// Commits it, and asks the server whether it did.
+/// The error of a session that ended, and its transaction with it.
+fn unchanged(reaching: &Reaching, end: SessionEnd) -> Error {
+    match end {
+        SessionEnd::Ended(end) => Error::RestoreFailed {
+            detail: "the backup could not be loaded; the database is as it was".to_owned(),
+            words: Some(plain_words(&end.words)).filter(|words| !words.is_empty()),
+        },
+        end => reaching.failed(end),
+    }
+}
+
+/// Commits it, and asks the server whether it did. Answers what the caller should know.
 pub(super) fn commit(
     reaching: &Reaching,
     reached: &mut Reached,
-    Transaction { mut session, number }: Transaction,
-) -> Result<(), Error> {
+    Transaction { mut session, number, process, .. }: Transaction,
+) -> Result<Vec<String>, Error> {
+    let failed = |end| unchanged(reaching, end);
+    session.run("SAVEPOINT analysis").map_err(failed)?;
     // Without statistics the first queries would be planned badly.
-    session.run("ANALYZE").map_err(|end| reaching.failed(end))?;
+    let refused = session.refusal("ANALYZE").map_err(failed)?;
+    if refused.is_some() {
+        session.run("ROLLBACK TO SAVEPOINT analysis").map_err(failed)?;
+    }
     // What the server is told from here on it does, whatever this program hears meanwhile.
     let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     session.listen_to(&reaching.interrupt);
     reached.session.listen_to(&reaching.interrupt);
-    let committed = session.run("COMMIT");
+    session.wait_for(reaching.settings.stall);
+    let words = match session.run("COMMIT") {
+        Err(SessionEnd::Ended(end)) => Some(plain_words(&end.words)),
+        Ok(()) | Err(_) => None,
+    };
     drop(session);
-    let words = committed.err().map(|end| reaching.failed(end).with_reason());
+    became_committed(reaching, reached, &number, &process, words)?;
+    Ok(refused.map(|[_, sentence]| replace::without_statistics(&sentence)).into_iter().collect())
+}
+
+/// Waits until the server tells that the transaction was committed. One whose session is gone and that is at work still is
+/// ended: nobody could use the database meanwhile.
+fn became_committed(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    number: &str,
+    process: &str,
+    words: Option<String>,
+) -> Result<(), Error> {
     let deadline = Instant::now() + ANSWER_PATIENCE;
     loop {
-        let detail = match status(reaching, reached, &number) {
+        let told = status(reaching, reached, number, process);
+        let detail = match told {
             Ok(status) if status == "committed" => return Ok(()),
             Ok(status) if status == "aborted" => {
                 "the server took the transaction back; the database is as it was".to_owned()
@@ -237,12 +376,27 @@ pub(super) fn commit(
 }
 
 /// What became of a transaction, in the server's word.
-fn status(reaching: &Reaching, reached: &mut Reached, number: &str) -> Result<String, Error> {
+fn status(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    number: &str,
+    process: &str,
+) -> Result<String, Error> {
     let question = format!("SELECT coalesce(pg_catalog.txid_status({number}), 'unknown')");
-    if let Ok([status]) = reached.session.row(&question) {
-        return Ok(status);
+    let status = match reached.session.row(&question) {
+        Ok([status]) => status,
+        Err(_) => {
+            *reached = reaching.reach()?;
+            let [status] = reached.session.row(&question).map_err(|end| reaching.failed(end))?;
+            status
+        }
+    };
+    if status == "in progress" {
+        let ended = reached.session.refusal(&format!(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+             WHERE pid = {process} AND backend_xid::text::pg_catalog.int8 = {number} % 4294967296"
+        ));
+        ended.map_err(|end| reaching.failed(end))?;
     }
-    *reached = reaching.reach()?;
-    let [status] = reached.session.row(&question).map_err(|end| reaching.failed(end))?;
     Ok(status)
 }

@@ -82,7 +82,7 @@ struct Connected {
 enum Beside {
     Scratch(Scratch),
     /// Within the database itself.
-    Transaction(in_place::Transaction),
+    Transaction(Box<in_place::Transaction>),
 }
 
 impl PostgresDatabase {
@@ -197,6 +197,19 @@ impl Database for PostgresDatabase {
             .await
     }
 
+    async fn hold(&mut self, run: &Run) -> Result<(), Error> {
+        let run = run.clone();
+        self.0
+            .work(move |Connected { reaching, reached, beside, manner, .. }| {
+                if *manner == RestoreManner::InPlace {
+                    let made = in_place::hold(reaching, reached, &run.interrupt)?;
+                    *beside = Some(Beside::Transaction(Box::new(made)));
+                }
+                Ok(())
+            })
+            .await
+    }
+
     async fn restore_beside(
         &mut self,
         order: ScratchOrder,
@@ -206,9 +219,10 @@ impl Database for PostgresDatabase {
         self.0
             .work(move |Connected { reaching, reached, beside, manner, presence }| {
                 if *manner == RestoreManner::InPlace {
-                    let (made, restored) = in_place::restore(reaching, reached, &order, &run)?;
-                    *beside = Some(Beside::Transaction(made));
-                    return Ok(restored);
+                    let Some(Beside::Transaction(transaction)) = beside else {
+                        return Err(Error::internal("nobody was kept from writing"));
+                    };
+                    return in_place::restore(reaching, reached, transaction, &order, &run);
                 }
                 missing::make(reaching, reached, presence)?;
                 let (made, restored) = scratch::restore_beside(reaching, reached, &order, &run)?;
@@ -303,16 +317,16 @@ impl Database for PostgresDatabase {
                 let scratch = match beside.take().ok_or_else(lost)? {
                     Beside::Scratch(scratch) => scratch,
                     Beside::Transaction(transaction) => {
-                        in_place::commit(reaching, reached, transaction)?;
-                        return Ok(Replaced::default());
+                        let warnings = in_place::commit(reaching, reached, *transaction)?;
+                        return Ok(Replaced { warnings, ..Replaced::default() });
                     }
                 };
                 // Where it does not take the place, it is there still, and must go.
                 *beside = Some(Beside::Scratch(scratch.clone()));
-                let old = replace::replace(reaching, reached, &scratch, &run)?;
+                let (old, warnings) = replace::replace(reaching, reached, &scratch, &run)?;
                 *beside = None;
                 let aside = missing::remove_replaced(reaching, old, presence);
-                Ok(Replaced { aside, warnings: Vec::new() })
+                Ok(Replaced { aside, warnings })
             })
             .await
     }

@@ -10,20 +10,20 @@ pub(super) const FIRST_OWN: u32 = 16_384;
 const MOST_NAMED: usize = 5;
 /// Routines of all kinds can be dropped by one word since this version.
 const ROUTINES_SINCE: u32 = 11;
-/// Everybody may create in `public` until this version.
+/// Not everybody may create in `public`, and it belongs to whoever owns the database, since this version.
 const PUBLIC_CLOSED_SINCE: u32 = 15;
 
-/// Whatever can be dropped by itself: its catalogue, number, owner and schema; no owner but the server's where there is
-/// none.
+/// Whatever can be dropped by itself: its catalogue, number, owner and schema; the server's owner where there is none.
+/// A cast is its types': either owner may drop it.
 const ALL: &str = "\
-    SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass::pg_catalog.oid AS class, oid, evtowner AS owner, 0 AS schema FROM pg_catalog.pg_event_trigger \
+    SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid AS class, oid, opcowner AS owner, opcnamespace AS schema FROM pg_catalog.pg_opclass \
+    UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, oid, opfowner, opfnamespace FROM pg_catalog.pg_opfamily \
+    UNION ALL SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, oid, evtowner, 0 FROM pg_catalog.pg_event_trigger \
     UNION ALL SELECT 'pg_catalog.pg_publication'::pg_catalog.regclass, oid, pubowner, 0 FROM pg_catalog.pg_publication \
-    UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner, 0 FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'public' \
+    UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner, 0 FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' \
     UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relowner, relnamespace FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
     UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner, pronamespace FROM pg_catalog.pg_proc \
     UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprowner, oprnamespace FROM pg_catalog.pg_operator \
-    UNION ALL SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, oid, opcowner, opcnamespace FROM pg_catalog.pg_opclass \
-    UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, oid, opfowner, opfnamespace FROM pg_catalog.pg_opfamily \
     UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner, typnamespace FROM pg_catalog.pg_type \
     UNION ALL SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, oid, collowner, collnamespace FROM pg_catalog.pg_collation \
     UNION ALL SELECT 'pg_catalog.pg_conversion'::pg_catalog.regclass, oid, conowner, connamespace FROM pg_catalog.pg_conversion \
@@ -34,42 +34,94 @@ const ALL: &str = "\
     UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, fdwowner, 0 FROM pg_catalog.pg_foreign_data_wrapper \
     UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, srvowner, 0 FROM pg_catalog.pg_foreign_server \
     UNION ALL SELECT 'pg_catalog.pg_am'::pg_catalog.regclass, oid, 10, 0 FROM pg_catalog.pg_am \
-    UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, coalesce(s.typowner, t.typowner, 10), 0 FROM pg_catalog.pg_cast c \
-        LEFT JOIN pg_catalog.pg_type s ON s.oid = c.castsource AND s.oid >= 16384 LEFT JOIN pg_catalog.pg_type t ON t.oid = c.casttarget AND t.oid >= 16384 \
-    UNION ALL SELECT 'pg_catalog.pg_extension'::pg_catalog.regclass, oid, extowner, 0 FROM pg_catalog.pg_extension \
+    UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, \
+        CASE WHEN pg_catalog.pg_has_role(s.typowner, 'USAGE') THEN s.typowner ELSE t.typowner END, 0 \
+        FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type s ON s.oid = c.castsource JOIN pg_catalog.pg_type t ON t.oid = c.casttarget \
     UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanowner, 0 FROM pg_catalog.pg_language";
+/// The statement by which some things are dropped before the others: what they lean on must be there to name them.
+const FIRST: &str = "('pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid, 'pg_catalog.pg_opfamily'::pg_catalog.regclass::pg_catalog.oid, \
+    'pg_catalog.pg_event_trigger'::pg_catalog.regclass::pg_catalog.oid)";
 
-/// Those of the database's own that must be dropped one by one: what goes with another (a table's row type, an
-/// extension's functions, all in a schema that is dropped) is not among them. `may` says whether the user may.
+/// What goes with another: a table's row type, what an extension has.
+const IS_PART: &str = "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid \
+     AND d.objsubid = 0 AND d.deptype IN ('i', 'e', 'P', 'S'))";
+/// A schema that stays: every dump takes `public` for granted, and no extension is dropped, so that its schema is not
+/// either. (`n` is the schema.)
+const STAYS: &str = "(n.nspname = 'public' OR EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extnamespace = n.oid))";
+/// Whether `n` is the server's own or a session's.
+const OF_SERVER: &str = "(n.nspname ~ '^pg_' OR n.nspname = 'information_schema')";
+
+/// The database's own objects. `goes_along` says that a schema that is dropped takes it with it.
 fn own() -> String {
-    let is_part = "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid \
-         AND d.objsubid = 0 AND d.deptype IN ('i', 'e', 'P', 'S'))";
-    let schema_goes = format!(
-        "(n.oid >= {FIRST_OWN} AND n.nspname <> 'public' AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') \
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
-         AND d.objid = n.oid AND d.deptype = 'e'))"
+    let schema_stays = format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
+         AND n.oid = o.oid AND {STAYS})"
     );
+    let of_extension = "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
+         AND d.objid = n.oid AND d.deptype = 'e')";
     format!(
         "SELECT o.class, o.oid, o.owner, \
-         pg_catalog.pg_has_role(o.owner, 'USAGE') OR coalesce(pg_catalog.pg_has_role(n.nspowner, 'USAGE'), false) AS may \
+         coalesce(n.oid >= {FIRST_OWN} AND NOT {STAYS} AND NOT {of_extension}, false) AS goes_along \
          FROM ({ALL}) AS o LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.schema \
-         WHERE o.oid >= {FIRST_OWN} AND coalesce(n.nspname !~ '^pg_', true) AND NOT {is_part} \
-         AND NOT coalesce({schema_goes}, false)"
+         WHERE o.oid >= {FIRST_OWN} AND NOT coalesce({OF_SERVER}, false) AND NOT {IS_PART} AND NOT {schema_stays}"
     )
 }
 
-/// An extension of somebody else stays where it is: whoever may not drop it could not make it again.
-const EXTENSION_STAYS: &str =
-    "(o.class = 'pg_catalog.pg_extension'::pg_catalog.regclass AND NOT o.may)";
+/// Something in a database, by its catalogue and number, and as a person calls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    number: [String; 2],
+    name: String,
+}
 
-/// What stays as it is while everything else is dropped and restored: of others, and needed.
+/// The database's own objects.
+pub(super) fn list(session: &mut Session) -> Result<Vec<Object>, SessionEnd> {
+    objects(session, &own())
+}
+
+/// What must be there still once those are dropped: of the server's schemas, of extensions, of other sessions.
+pub(super) fn bystanders(session: &mut Session) -> Result<Vec<Object>, SessionEnd> {
+    objects(
+        session,
+        &format!(
+            "SELECT o.class, o.oid FROM ({ALL} \
+             UNION ALL SELECT 'pg_catalog.pg_extension'::pg_catalog.regclass, oid, extowner, 0 FROM pg_catalog.pg_extension) AS o \
+             LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.schema \
+             WHERE o.oid >= {FIRST_OWN} AND (coalesce({OF_SERVER}, false) \
+             OR o.class = 'pg_catalog.pg_extension'::pg_catalog.regclass \
+             OR EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')) \
+             AND coalesce(n.nspname !~ '^pg_toast', true)"
+        ),
+    )
+}
+
+fn objects(session: &mut Session, query: &str) -> Result<Vec<Object>, SessionEnd> {
+    let rows: Vec<[String; 3]> = session.query(&format!(
+        "SELECT o.class::text, o.oid::text, i.type || ' ' || i.identity FROM ({query}) AS o, \
+         pg_catalog.pg_identify_object(o.class, o.oid, 0) i"
+    ))?;
+    Ok(rows.into_iter().map(|[class, oid, name]| Object { number: [class, oid], name }).collect())
+}
+
+/// The names of those that are in one list and not in the other, in one line; none where there are none.
+pub(super) fn missing(of: &[Object], there: &[Object]) -> Option<String> {
+    let there: std::collections::HashSet<&[String; 2]> =
+        there.iter().map(|object| &object.number).collect();
+    let missing: Vec<&str> = of
+        .iter()
+        .filter(|object| !there.contains(&object.number))
+        .map(|object| object.name.as_str())
+        .collect();
+    let named = missing.get(..missing.len().min(MOST_NAMED)).unwrap_or_default().join(", ");
+    (!missing.is_empty()).then_some(named)
+}
+
+/// What belongs to others and is needed, and stays as it is: its owner, privileges and comment are not ours to say.
 pub(super) fn kept(session: &mut Session) -> Result<Vec<Kept>, SessionEnd> {
     let rows: Vec<[String; 2]> = session.query(&format!(
-        "SELECT 'extension', e.extname FROM ({}) AS o JOIN pg_catalog.pg_extension e ON e.oid = o.oid \
-         WHERE {EXTENSION_STAYS} \
-         UNION ALL SELECT 'schema', nspname FROM pg_catalog.pg_namespace \
-         WHERE nspname = 'public' AND NOT pg_catalog.pg_has_role(nspowner, 'USAGE')",
-        own()
+        "SELECT 'extension', extname FROM pg_catalog.pg_extension WHERE NOT pg_catalog.pg_has_role(extowner, 'USAGE') \
+         UNION ALL SELECT 'schema', nspname FROM pg_catalog.pg_namespace n \
+         WHERE {STAYS} AND NOT {OF_SERVER} AND NOT pg_catalog.pg_has_role(nspowner, 'USAGE')"
     ))?;
     let kept = |[kind, name]: [String; 2]| match kind.as_str() {
         "extension" => Kept::Extension(name),
@@ -78,27 +130,43 @@ pub(super) fn kept(session: &mut Session) -> Result<Vec<Kept>, SessionEnd> {
     Ok(rows.into_iter().map(kept).collect())
 }
 
-/// What of others stands in the way, in one line each, and what would allow it to be dropped.
+/// The schemas that are there still once everything is dropped: a script must not make them.
+pub(super) fn staying_schemas(session: &mut Session) -> Result<Vec<String>, SessionEnd> {
+    let names: Vec<[String; 1]> = session.query(&format!(
+        "SELECT nspname FROM pg_catalog.pg_namespace n WHERE {STAYS} AND NOT {OF_SERVER}"
+    ))?;
+    Ok(names.into_iter().map(|[name]| name).collect())
+}
+
+/// What of others stands in the way, in one line each, and what would allow it to be dropped and made again.
 pub(super) fn others(session: &mut Session) -> Result<(Vec<String>, Vec<String>), SessionEnd> {
-    // A schema that is dropped takes with it what stands in it, and an extension's own tables have rows that a dump
-    // brings along.
+    // Who may see the options of a user mapping: pg_user_mappings' own condition. What nobody sees is in no dump.
+    let hidden_mappings = "SELECT 'user mapping of ' || coalesce(a.rolname, 'PUBLIC') || ' for server ' || s.srvname AS what, s.srvowner AS owner \
+         FROM pg_catalog.pg_user_mappings m JOIN pg_catalog.pg_foreign_server s ON s.oid = m.srvid \
+         LEFT JOIN pg_catalog.pg_roles a ON a.oid = m.umuser \
+         WHERE pg_catalog.current_setting('is_superuser') <> 'on' AND m.umuser <> 0 AND m.usename <> current_user";
+    // A session's own table would lose what it has of ours.
+    let temporary = format!(
+        "SELECT 'temporary table ' || c.relname || ', which uses what is dropped,', c.relowner \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname ~ '^pg_temp' \
+         JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid \
+         JOIN ({}) AS used ON used.class = d.refclassid AND used.oid = d.refobjid",
+        own()
+    );
     let rows: Vec<[String; 3]> = session.query(&format!(
-        "WITH own AS ({own}), others AS (\
-         SELECT i.type || ' ' || i.identity AS what, o.owner FROM own o, \
-         pg_catalog.pg_identify_object(o.class, o.oid, 0) i WHERE NOT o.may AND NOT {EXTENSION_STAYS} \
-         UNION ALL SELECT 'extension ' || e.extname || ', which has rows of its own', o.owner FROM own o \
-         JOIN pg_catalog.pg_extension e ON e.oid = o.oid WHERE {EXTENSION_STAYS} AND e.extconfig IS NOT NULL \
-         UNION ALL SELECT 'extension ' || e.extname || ' in the schema ' || n.nspname, o.owner FROM own o \
-         JOIN pg_catalog.pg_extension e ON e.oid = o.oid JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace \
-         WHERE {EXTENSION_STAYS} AND n.oid >= {FIRST_OWN} AND n.nspname <> 'public' \
-         AND pg_catalog.pg_has_role(n.nspowner, 'USAGE') \
+        "WITH others AS (SELECT i.type || ' ' || i.identity AS what, o.owner FROM ({}) AS o, \
+         pg_catalog.pg_identify_object(o.class, o.oid, 0) i WHERE NOT pg_catalog.pg_has_role(o.owner, 'USAGE') \
          UNION ALL SELECT 'large object ' || oid, lomowner FROM pg_catalog.pg_largeobject_metadata \
          WHERE NOT pg_catalog.pg_has_role(lomowner, 'USAGE') \
          UNION ALL SELECT 'default privileges', defaclrole FROM pg_catalog.pg_default_acl \
-         WHERE NOT pg_catalog.pg_has_role(defaclrole, 'USAGE')) \
+         WHERE NOT pg_catalog.pg_has_role(defaclrole, 'USAGE') \
+         UNION ALL SELECT 'table ' || t.oid::pg_catalog.regclass || ', whose rows are in a dump,', t.relowner \
+         FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_class t ON t.oid = ANY (e.extconfig) AND t.relkind IN ('r', 'p') \
+         WHERE NOT pg_catalog.has_table_privilege(t.oid, 'DELETE, INSERT') \
+         UNION ALL {hidden_mappings} UNION ALL {temporary}) \
          SELECT what, pg_catalog.pg_get_userbyid(owner), coalesce(r.rolsuper, true)::text FROM others \
          LEFT JOIN pg_catalog.pg_roles r ON r.oid = owner ORDER BY what",
-        own = own()
+        own()
     ))?;
     let [user] = session.row("SELECT current_user::text")?;
     let mut lines: Vec<String> = rows
@@ -112,83 +180,13 @@ pub(super) fn others(session: &mut Session) -> Result<(Vec<String>, Vec<String>)
     // Nobody is advised to make somebody a superuser.
     let mut owners: Vec<&String> = rows
         .iter()
-        .filter(|[_, _, is_super]| is_super != "true")
+        .filter(|[_, owner, is_super]| is_super != "true" && *owner != user)
         .map(|[_, owner, _]| owner)
         .collect();
     owners.sort_unstable();
     owners.dedup();
     let grant = |owner: &String| format!("GRANT {} TO {}", identifier(owner), identifier(&user));
     Ok((lines, owners.into_iter().map(grant).collect()))
-}
-
-/// The statements after which the database is as empty as a new one, but for what stays.
-pub(super) fn drops(session: &mut Session, version: Version) -> Result<Vec<String>, SessionEnd> {
-    let mut statements = default_privileges(session)?;
-    let routine =
-        if version.major >= ROUTINES_SINCE { "'ROUTINE'" } else { "pg_catalog.upper(i.type)" };
-    let drops: Vec<[String; 1]> = session.query(&format!(
-        "SELECT 'DROP ' || CASE WHEN i.type IN ('function', 'procedure', 'aggregate') THEN {routine} \
-         ELSE pg_catalog.upper(pg_catalog.replace(i.type, '-', ' ')) END || ' IF EXISTS ' || i.identity || ' CASCADE' \
-         FROM ({}) AS o, pg_catalog.pg_identify_object(o.class, o.oid, 0) i WHERE NOT {EXTENSION_STAYS}",
-        own()
-    ))?;
-    statements.extend(drops.into_iter().map(|[statement]| statement));
-    statements.push(
-        "SELECT pg_catalog.count(pg_catalog.lo_unlink(oid)) FROM pg_catalog.pg_largeobject_metadata"
-            .to_owned(),
-    );
-    statements.extend(public_schema(session, version)?);
-    Ok(statements)
-}
-
-/// What a new database has none of: the entries go as soon as they say what is so anyway.
-fn default_privileges(session: &mut Session) -> Result<Vec<String>, SessionEnd> {
-    let statements: Vec<[String; 1]> = session.query(
-        "WITH entries AS (SELECT d.*, pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I', pg_catalog.pg_get_userbyid(defaclrole)) \
-         || coalesce(' IN SCHEMA ' || pg_catalog.quote_ident(n.nspname), '') AS whose, \
-         CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' \
-         WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS what \
-         FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace) \
-         SELECT statement FROM (\
-         SELECT DISTINCT 1 AS place, whose || ' REVOKE ALL ON ' || what || ' FROM ' || \
-         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS statement \
-         FROM entries, pg_catalog.aclexplode(defaclacl) a \
-         UNION ALL SELECT 2, whose || ' GRANT ALL ON ' || what || ' TO ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(defaclrole)) \
-         FROM entries WHERE defaclnamespace = 0 \
-         UNION ALL SELECT 2, whose || ' GRANT ALL ON ' || what || ' TO PUBLIC' \
-         FROM entries WHERE defaclnamespace = 0 AND defaclobjtype IN ('f', 'T')) AS statements ORDER BY place",
-    )?;
-    Ok(statements.into_iter().map(|[statement]| statement).collect())
-}
-
-/// The schema that every dump takes for granted, with the privileges of a new one.
-fn public_schema(session: &mut Session, version: Version) -> Result<Vec<String>, SessionEnd> {
-    let rows: Vec<[String; 2]> = session.query(
-        "SELECT pg_catalog.pg_has_role(nspowner, 'USAGE')::text, pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(nspowner)) \
-         FROM pg_catalog.pg_namespace WHERE nspname = 'public'",
-    )?;
-    let Some([is_own, owner]) = rows.into_iter().next() else {
-        return Ok(vec!["CREATE SCHEMA public".to_owned(), public_for_all(version)]);
-    };
-    if is_own != "true" {
-        return Ok(Vec::new());
-    }
-    let grantees: Vec<[String; 1]> = session.query(
-        "SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END \
-         FROM pg_catalog.pg_namespace, pg_catalog.aclexplode(nspacl) a WHERE nspname = 'public'",
-    )?;
-    let mut statements: Vec<String> = grantees
-        .into_iter()
-        .map(|[grantee]| format!("REVOKE ALL ON SCHEMA public FROM {grantee} CASCADE"))
-        .collect();
-    statements.push(format!("GRANT ALL ON SCHEMA public TO {owner}"));
-    statements.push(public_for_all(version));
-    Ok(statements)
-}
-
-fn public_for_all(version: Version) -> String {
-    let what = if version.major >= PUBLIC_CLOSED_SINCE { "USAGE" } else { "ALL" };
-    format!("GRANT {what} ON SCHEMA public TO PUBLIC")
 }
 
 /// What making it all again takes, and the user lacks: in words, and what would grant it.
@@ -209,4 +207,140 @@ pub(super) fn missing_rights(
     Ok(lacking
         .map(|(_, words, on)| (words.to_owned(), format!("GRANT CREATE ON {on} TO {user}")))
         .unzip())
+}
+
+/// About how many locks it takes to drop everything and make it again, and how many the server has room for.
+pub(super) fn locks(session: &mut Session) -> Result<(u64, u64), SessionEnd> {
+    let [needed, room] = session.row(&format!(
+        "SELECT ((SELECT 2 * pg_catalog.count(*) FROM pg_catalog.pg_class WHERE oid >= {FIRST_OWN}) \
+         + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_type WHERE oid >= {FIRST_OWN}) \
+         + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_constraint WHERE oid >= {FIRST_OWN}) \
+         + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attrdef) \
+         + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_proc WHERE oid >= {FIRST_OWN}) \
+         + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata))::text, \
+         (pg_catalog.current_setting('max_locks_per_transaction')::bigint * (pg_catalog.current_setting('max_connections')::bigint \
+         + pg_catalog.current_setting('max_prepared_transactions')::bigint))::text"
+    ))?;
+    Ok((needed.parse().unwrap_or_default(), room.parse().unwrap_or(u64::MAX)))
+}
+
+/// The statement that lets nobody write any more, until its transaction ends.
+pub(super) fn lock_tables() -> String {
+    executed(&format!(
+        "SELECT 0, 'LOCK TABLE ' || o.oid::pg_catalog.regclass || ' IN EXCLUSIVE MODE' FROM ({}) AS o \
+         JOIN pg_catalog.pg_class c ON o.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.oid \
+         WHERE c.relkind IN ('r', 'p')",
+        own()
+    ))
+}
+
+/// The statement after which the database is as empty as a new one, but for what stays.
+pub(super) fn empty(version: Version) -> String {
+    let routine =
+        if version.major >= ROUTINES_SINCE { "'ROUTINE'" } else { "pg_catalog.upper(i.type)" };
+    let drops = format!(
+        "SELECT CASE WHEN o.class IN {FIRST} THEN 2 WHEN o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN 3 ELSE 4 END, \
+         'DROP ' || CASE WHEN i.type IN ('function', 'procedure', 'aggregate') THEN {routine} \
+         ELSE pg_catalog.upper(pg_catalog.replace(i.type, '-', ' ')) END || ' IF EXISTS ' || i.identity || ' CASCADE' \
+         FROM ({}) AS o, pg_catalog.pg_identify_object(o.class, o.oid, 0) i WHERE NOT o.goes_along",
+        own()
+    );
+    let large_objects = "SELECT 5, 'SELECT pg_catalog.lo_unlink(' || oid || ')' FROM pg_catalog.pg_largeobject_metadata";
+    // A dump brings along what an extension declares as its users' rows.
+    let extensions = "SELECT 5, 'DELETE FROM ' || t.oid::pg_catalog.regclass || ' ' || c.condition FROM pg_catalog.pg_extension e, \
+         ROWS FROM (pg_catalog.unnest(e.extconfig), pg_catalog.unnest(e.extcondition)) AS c(relation, condition), pg_catalog.pg_class t \
+         WHERE t.oid = c.relation AND t.relkind IN ('r', 'p')";
+    let queries = [
+        default_privileges(),
+        drops,
+        large_objects.to_owned(),
+        extensions.to_owned(),
+        staying(version),
+    ];
+    executed(&queries.join(" UNION ALL "))
+}
+
+/// A statement that has the server execute the statements that a query makes, in the order of their places: they are made
+/// and executed where all names are known, in whatever encoding.
+fn executed(query: &str) -> String {
+    format!(
+        "DO $backup_manager$ DECLARE statements text[]; statement text; BEGIN \
+         SELECT pg_catalog.array_agg(s ORDER BY place) INTO statements FROM ({query}) AS made(place, s); \
+         FOREACH statement IN ARRAY coalesce(statements, '{{}}') LOOP EXECUTE statement; END LOOP; \
+         END $backup_manager$"
+    )
+}
+
+/// A role of an entry in a list of privileges, as SQL names it.
+fn grantee(column: &str) -> String {
+    format!(
+        "CASE {column} WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid({column})) END"
+    )
+}
+
+/// What a new database has none of: the entries go as soon as they say what is so anyway.
+fn default_privileges() -> String {
+    let entries = "(SELECT d.*, 'ALTER DEFAULT PRIVILEGES FOR ROLE ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(defaclrole)) \
+         || coalesce(' IN SCHEMA ' || pg_catalog.quote_ident(n.nspname), '') AS whose, \
+         CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' \
+         WHEN 'n' THEN 'SCHEMAS' ELSE 'LARGE OBJECTS' END AS what \
+         FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace) AS entries";
+    format!(
+        "SELECT DISTINCT 0, whose || ' REVOKE ALL ON ' || what || ' FROM ' || {} \
+         FROM {entries}, pg_catalog.aclexplode(defaclacl) a \
+         UNION ALL SELECT 1, whose || ' GRANT ALL ON ' || what || ' TO ' || {} FROM {entries} WHERE defaclnamespace = 0 \
+         UNION ALL SELECT 1, whose || ' GRANT ALL ON ' || what || ' TO PUBLIC' \
+         FROM {entries} WHERE defaclnamespace = 0 AND defaclobjtype IN ('f', 'T')",
+        grantee("a.grantee"),
+        grantee("defaclrole")
+    )
+}
+
+/// The schemas that stay, with the owner, the privileges and the comment of new ones where they are ours.
+fn staying(version: Version) -> String {
+    let closed = version.major >= PUBLIC_CLOSED_SINCE;
+    let for_all = if closed { "USAGE" } else { "ALL" };
+    let first_owner = if closed {
+        "'pg_database_owner'"
+    } else {
+        "pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(10))"
+    };
+    let schemas = format!(
+        "(SELECT n.*, pg_catalog.quote_ident(n.nspname) AS name, CASE WHEN n.nspname = 'public' \
+         AND pg_catalog.current_setting('is_superuser') = 'on' THEN {first_owner} \
+         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(n.nspowner)) END AS new_owner \
+         FROM pg_catalog.pg_namespace n WHERE {STAYS} AND NOT {OF_SERVER} \
+         AND pg_catalog.pg_has_role(n.nspowner, 'USAGE')) AS schemas"
+    );
+    format!(
+        "SELECT 6, 'CREATE SCHEMA public' WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public') \
+         UNION ALL SELECT 6, 'ALTER SCHEMA ' || name || ' OWNER TO ' || new_owner FROM {schemas} WHERE nspname = 'public' \
+         UNION ALL SELECT DISTINCT 7, 'REVOKE ALL ON SCHEMA ' || name || ' FROM ' || {} || ' CASCADE' \
+         FROM {schemas}, pg_catalog.aclexplode(nspacl) a \
+         UNION ALL SELECT 8, 'GRANT ALL ON SCHEMA ' || name || ' TO ' || new_owner FROM {schemas} \
+         UNION ALL SELECT 8, 'COMMENT ON SCHEMA ' || name || ' IS ' || \
+         CASE nspname WHEN 'public' THEN '''standard public schema''' ELSE 'NULL' END FROM {schemas} \
+         UNION ALL SELECT 9, 'GRANT {for_all} ON SCHEMA public TO PUBLIC' \
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public' AND NOT pg_catalog.pg_has_role(nspowner, 'USAGE'))",
+        grantee("a.grantee")
+    )
+}
+
+/// The statement that drops the extensions which the script did not ask for and which are ours to drop, unless they
+/// have rows of their own: those are in no dump.
+pub(super) fn drop_others_than(asked_for: &[String]) -> String {
+    let names: Vec<String> = asked_for.iter().map(|name| super::session::literal(name)).collect();
+    let names = if names.is_empty() { "''".to_owned() } else { names.join(", ") };
+    executed(&format!(
+        "SELECT -e.oid::pg_catalog.int8, 'DROP EXTENSION IF EXISTS ' || pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension e \
+         WHERE e.oid >= {FIRST_OWN} AND e.extname NOT IN ({names}, 'plpgsql') AND pg_catalog.pg_has_role(e.extowner, 'USAGE') \
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'r' \
+         AND pg_catalog.pg_relation_size(c.oid) > 0 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+         AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid = e.oid AND d.deptype = 'e') \
+         AND NOT EXISTS (WITH RECURSIVE needing AS (SELECT e.oid AS extension \
+         UNION SELECT d.objid FROM pg_catalog.pg_depend d JOIN needing ON d.refobjid = needing.extension \
+         AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.classid = 'pg_catalog.pg_extension'::pg_catalog.regclass) \
+         SELECT FROM needing JOIN pg_catalog.pg_extension other ON other.oid = needing.extension \
+         WHERE other.extname IN ({names}) OR NOT pg_catalog.pg_has_role(other.extowner, 'USAGE'))"
+    ))
 }

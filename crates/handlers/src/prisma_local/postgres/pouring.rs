@@ -41,7 +41,7 @@ pub(super) fn pour(
     read_archive(reaching, order, &["--file=-".to_owned()], run, into)
 }
 
-/// Writes the script without some of its statements. Whether all the rest was taken.
+/// Writes the script without some of its statements. The extensions that it asks for, where all the rest was taken.
 ///
 /// # Errors
 /// The artifact cannot be read.
@@ -51,10 +51,10 @@ pub(super) fn pour_through(
     omitted: Omitted,
     run: &Run,
     into: &mut dyn Write,
-) -> Result<bool, Error> {
+) -> Result<Option<Vec<String>>, Error> {
     let mut filter = StatementFilter::new(into, omitted);
-    let whole = pour(reaching, order, run, &mut filter)?;
-    Ok(whole && filter.flush().is_ok())
+    let whole = pour(reaching, order, run, &mut filter)? && filter.flush().is_ok();
+    Ok(whole.then(|| filter.extensions().to_vec()))
 }
 
 /// Writes one section of an archive as a script. Whether all of it was taken.

@@ -8,13 +8,14 @@ use super::connect::{Reached, Reaching};
 use super::pouring::pour_section;
 use crate::prisma_local::lines::{self, LineHeads};
 
-/// What a database or a role may have been set to.
-pub(super) const WRITING: &str = "-c default_transaction_read_only=off";
+/// What a database or a role may have been set to otherwise: not to write, and to read some values as others.
+pub(super) const WRITING: &str =
+    "-c default_transaction_read_only=off -c array_nulls=on -c transform_null_equals=off";
 /// The same, and ordinary triggers and event triggers stay silent. A superuser's right; who is none can restore no
 /// event trigger.
-const SILENT: &str = "-c default_transaction_read_only=off -c session_replication_role=replica";
+const SILENT: &str = "-c default_transaction_read_only=off -c array_nulls=on -c transform_null_equals=off -c session_replication_role=replica";
 /// The same, and no event trigger fires, whatever it says.
-const SILENT_SINCE_17: &str = "-c default_transaction_read_only=off -c session_replication_role=replica -c event_triggers=off";
+const SILENT_SINCE_17: &str = "-c default_transaction_read_only=off -c array_nulls=on -c transform_null_equals=off -c session_replication_role=replica -c event_triggers=off";
 /// The server can silence every event trigger since this version.
 const EVENT_TRIGGERS_SINCE: u32 = 17;
 /// The line by which a dump has an event trigger fire in silent sessions too.
@@ -41,6 +42,13 @@ pub(super) fn options(
     }
     refuse_loud(reaching, order, run)?;
     Ok(SILENT)
+}
+
+/// The same for a session that is there.
+pub(super) fn as_statements(options: &str) -> String {
+    let settings = options.split("-c ").filter(|setting| !setting.trim().is_empty());
+    let statements: Vec<String> = settings.map(|setting| format!("SET {setting}")).collect();
+    statements.join("; ")
 }
 
 fn refuse_loud(reaching: &Reaching, order: &ScratchOrder, run: &Run) -> Result<(), Error> {

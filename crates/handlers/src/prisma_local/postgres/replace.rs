@@ -143,18 +143,23 @@ fn refuse_swap(reaching: &Reaching, session: &mut Session) -> Result<(), Error> 
     Err(Error::MayNotReplace { missing, grants, in_place: false })
 }
 
-/// Gives the scratch database the live one's place. Says what the old one is called then.
+/// That the server has no statistics of what was restored, for this reason.
+pub(super) fn without_statistics(words: &str) -> String {
+    format!("What was restored could not be analysed: {words}")
+}
+
+/// Gives the scratch database the live one's place. Says what the old one is called then, and what the caller should know.
 pub(super) fn replace(
     reaching: &Reaching,
     reached: &mut Reached,
     scratch: &Scratch,
     run: &Run,
-) -> Result<String, Error> {
+) -> Result<(String, Vec<String>), Error> {
     // Without statistics the first queries would be planned badly.
-    reaching
-        .open_in(&reached.psql, &scratch.name, scratch.options)?
-        .run("ANALYZE")
-        .map_err(|end| reaching.failed(end))?;
+    let mut inside = reaching.open_in(&reached.psql, &scratch.name, scratch.options)?;
+    let refused = inside.refusal("ANALYZE").map_err(|end| reaching.failed(end))?;
+    drop(inside);
+    let warnings = refused.map(|[_, sentence]| without_statistics(&sentence)).into_iter().collect();
     // What the server is told from here on it does, whatever this program hears meanwhile.
     let reaching = &Reaching { interrupt: Interrupt::default(), ..reaching.clone() };
     reached.session.listen_to(&reaching.interrupt);
@@ -201,7 +206,7 @@ pub(super) fn replace(
         Err(error) => tracing::info!(%error, "no session in the database after its swap"),
     }
     match swapped? {
-        None => Ok(old),
+        None => Ok((old, warnings)),
         Some(words) => Err(Error::RestoreFailed {
             detail: "the database could not be renamed; it is as it was".to_owned(),
             words: Some(words),

@@ -72,6 +72,11 @@ impl Session {
         Ok(self.encoding.clone())
     }
 
+    /// From now on it waits so long for an answer.
+    pub(super) fn wait_for(&mut self, patience: Duration) {
+        self.client.wait_for(patience);
+    }
+
     /// Runs statements whose answers do not matter.
     pub(super) fn run(&mut self, sql: &str) -> Result<(), SessionEnd> {
         self.answer(sql).map(|_| ())

@@ -26,6 +26,9 @@ const DEFAULT_SCHEMA: &str = "public";
 /// The SQLSTATE of a lock that was waited for in vain.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
+/// The SQLSTATE of a missing right.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
 /// What the snapshot holds.
 #[derive(Debug)]
 pub(super) struct Snapshot {
@@ -104,6 +107,10 @@ fn locked_or_gone(
     sentence: String,
 ) -> Result<Error, SessionEnd> {
     session.run("ROLLBACK")?;
+    if state == INSUFFICIENT_PRIVILEGE {
+        let grants = Vec::new();
+        return Ok(Error::PermissionDenied { missing: vec![sentence], grants, words: None });
+    }
     if state != LOCK_NOT_AVAILABLE {
         return Ok(Error::Disturbed { detail: sentence });
     }

@@ -24,6 +24,8 @@ pub(crate) struct Omitted {
     pub transactions: bool,
     /// What is there already, and whose owner, privileges and comment are others' to say.
     pub kept: Vec<Kept>,
+    /// Schemas that are there already.
+    pub schemas: Vec<String>,
 }
 
 impl Omitted {
@@ -34,7 +36,11 @@ impl Omitted {
             Finished::Set(setting) => self.settings.contains(&setting.name),
             Finished::Comment(of) => self.kept.contains(of),
             Finished::Transaction => self.transactions,
-            Finished::CopyFromStdin { .. } | Finished::Insert | Finished::Other => false,
+            Finished::Create(Kept::Schema(name)) => self.schemas.contains(name),
+            Finished::Create(Kept::Extension(_))
+            | Finished::CopyFromStdin { .. }
+            | Finished::Insert
+            | Finished::Other => false,
         }
     }
 
@@ -53,19 +59,28 @@ pub(crate) struct StatementFilter<W: Write> {
     pub(super) held: Vec<u8>,
     /// Whether the rest of the statement is passed on, whatever it turns out to be.
     passes: bool,
+    extensions: Vec<String>,
 }
 
 impl<W: Write> StatementFilter<W> {
     /// Filters what goes to `out`.
     pub(crate) fn new(out: W, omitted: Omitted) -> Self {
         let (out, reader) = (BufWriter::new(out), ScriptReader::new());
-        Self { out, reader, omitted, held: Vec::new(), passes: false }
+        Self { out, reader, omitted, held: Vec::new(), passes: false, extensions: Vec::new() }
+    }
+
+    /// The extensions that the script has asked for so far.
+    pub(crate) fn extensions(&self) -> &[String] {
+        &self.extensions
     }
 
     /// Takes bytes that the reader has read as this.
     fn take(&mut self, bytes: &[u8], passed: &Passed) -> io::Result<()> {
         if let Passed::Statement { finished, .. } = passed {
             let is_decided = std::mem::take(&mut self.passes);
+            if let Finished::Create(Kept::Extension(name)) = finished {
+                self.extensions.push(name.clone());
+            }
             if !is_decided && self.omitted.includes(finished) {
                 self.held.clear();
                 return Ok(());

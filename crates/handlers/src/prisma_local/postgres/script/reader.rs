@@ -117,6 +117,7 @@ impl ScriptReader {
             | Finished::Privileges { .. }
             | Finished::Comment(_)
             | Finished::Transaction
+            | Finished::Create(_)
             | Finished::Other => {}
         }
         Passed::Statement { is_first, finished }

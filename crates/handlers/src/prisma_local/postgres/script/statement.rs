@@ -63,6 +63,8 @@ pub(super) enum Finished {
     Comment(Kept),
     /// It begins or ends a transaction.
     Transaction,
+    /// It makes a schema or an extension.
+    Create(Kept),
     Other,
 }
 
@@ -96,8 +98,12 @@ enum Form {
     Create,
     Routine(Routine),
     Comment(CommentStatement),
-    /// `BEGIN` or `COMMIT`, by any of their names.
+    /// `CREATE SCHEMA` or `CREATE EXTENSION`, and the name once it has passed.
+    CreateNamed(CreateNamed),
+    /// `BEGIN`, `COMMIT` or `ROLLBACK`, by any of their names.
     Transaction,
+    /// `PREPARE`, which may turn out to end a transaction.
+    Prepare,
     Other,
 }
 
@@ -124,8 +130,11 @@ impl Statement {
             | Form::Set(_)
             | Form::Reset(_)
             | Form::Comment(_)
+            | Form::Create
+            | Form::CreateNamed(_)
+            | Form::Prepare
             | Form::Transaction => true,
-            Form::Copy(_) | Form::Insert | Form::Create | Form::Routine(_) | Form::Other => false,
+            Form::Copy(_) | Form::Insert | Form::Routine(_) | Form::Other => false,
         }
     }
 
@@ -145,11 +154,20 @@ impl Statement {
             Form::Create if token == Token::Word => {
                 if is_one_of(text, &["function", "procedure"]) {
                     self.form = Form::Routine(Routine::default());
+                } else if is_one_of(text, &["schema"]) {
+                    self.form = Form::CreateNamed(CreateNamed::Schema);
+                } else if is_one_of(text, &["extension"]) {
+                    self.form = Form::CreateNamed(CreateNamed::Extension);
                 } else if !is_one_of(text, &["or", "replace"]) {
                     self.form = Form::Other;
                 }
             }
             Form::Create => self.form = Form::Other,
+            Form::CreateNamed(create) => create.accept(token, text),
+            Form::Prepare => {
+                let ends = token == Token::Word && is_one_of(text, &["transaction"]);
+                self.form = if ends { Form::Transaction } else { Form::Other };
+            }
             Form::Copy(copy) => copy.accept(token, text),
             Form::Routine(routine) if outermost => routine.accept(token, text),
             Form::Set(set) | Form::Reset(set) => set.accept(token, text),
@@ -182,6 +200,7 @@ impl Statement {
             Form::Insert => Finished::Insert,
             Form::Comment(CommentStatement::Named(kept)) => Finished::Comment(kept),
             Form::Transaction => Finished::Transaction,
+            Form::CreateNamed(CreateNamed::Named(kept)) => Finished::Create(kept),
             _ => Finished::Other,
         }
     }
@@ -209,8 +228,10 @@ impl Form {
             Self::Copy(CopyStatement::default())
         } else if is("comment") {
             Self::Comment(CommentStatement::Begun)
-        } else if is_one_of(text, &["begin", "start", "commit", "end"]) {
+        } else if is_one_of(text, &["begin", "start", "commit", "end", "rollback", "abort"]) {
             Self::Transaction
+        } else if is("prepare") {
+            Self::Prepare
         } else {
             Self::Other
         }
@@ -332,6 +353,27 @@ impl AlterStatement {
             AlterStage::DefaultPrivileges => Finished::Privileges { schema: None },
             _ => Finished::Other,
         }
+    }
+}
+
+/// `CREATE SCHEMA [IF NOT EXISTS] name …` or `CREATE EXTENSION [IF NOT EXISTS] name …`.
+#[derive(Clone, Debug)]
+enum CreateNamed {
+    Schema,
+    Extension,
+    Named(Kept),
+}
+
+impl CreateNamed {
+    fn accept(&mut self, token: Token, text: &[u8]) {
+        if !token.is_name() || token == Token::Word && is_one_of(text, &["if", "not", "exists"]) {
+            return;
+        }
+        *self = match std::mem::replace(self, Self::Schema) {
+            Self::Schema => Self::Named(Kept::Schema(token.name(text))),
+            Self::Extension => Self::Named(Kept::Extension(token.name(text))),
+            named @ Self::Named(_) => named,
+        };
     }
 }
 

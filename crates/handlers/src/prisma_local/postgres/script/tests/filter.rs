@@ -104,6 +104,7 @@ fn a_transaction_around_the_script_stays_one_and_what_is_kept_stays_as_it_is() {
             Kept::Schema("odd \" one".to_owned()),
             Kept::Extension("pg_trgm".to_owned()),
         ],
+        schemas: vec!["public".to_owned(), "odd \" one".to_owned()],
         ..Omitted::default()
     };
     let left_out = [
@@ -117,6 +118,11 @@ fn a_transaction_around_the_script_stays_one_and_what_is_kept_stays_as_it_is() {
         "COMMENT ON EXTENSION pg_trgm IS 'trigrams';",
         "COMMENT ON EXTENSION PG_TRGM IS NULL;",
         "GRANT ALL ON SCHEMA public TO app;",
+        "ROLLBACK;",
+        "abort work;",
+        "PREPARE TRANSACTION 'later';",
+        "CREATE SCHEMA \"odd \"\" one\";",
+        "create schema if not exists Public AUTHORIZATION app;",
     ];
     let kept = [
         "ALTER SCHEMA public RENAME TO other;",
@@ -129,13 +135,18 @@ fn a_transaction_around_the_script_stays_one_and_what_is_kept_stays_as_it_is() {
         "GRANT ALL ON TABLE public TO schema;",
         "REVOKE USAGE ON SCHEMA \"on schema public\" FROM app;",
         "CREATE FUNCTION f() BEGIN ATOMIC SELECT 1; END;",
+        "PREPARE transactions AS SELECT 1;",
+        "CREATE SCHEMA \"Public\";",
+        "CREATE SCHEMA more CREATE TABLE public (schema integer);",
+        "CREATE EXTENSION IF NOT EXISTS public WITH SCHEMA public;",
+        "CREATE OR REPLACE VIEW public AS SELECT 1;",
         "SELECT 1 AS \"begin\", 'COMMIT;';",
     ];
     let pairs: Vec<&str> =
         left_out.iter().zip(&kept).flat_map(|(one, other)| [*one, *other]).collect();
     let script = format!("{}\n{}\n", pairs.join("\n"), kept.last().unwrap());
     assert_eq!(lines(&script, omitted()), kept);
-    assert_eq!(lines(&script, Omitted::default()).len(), 21);
+    assert_eq!(lines(&script, Omitted::default()).len(), 31);
 }
 
 #[test]
@@ -234,5 +245,16 @@ proptest! {
         prop_assert_eq!(&left, &dump(&text(true)));
         prop_assert_eq!(filtered(script.as_bytes(), BOTH, usize::MAX), left);
         prop_assert_eq!(filtered(script.as_bytes(), LeftOut::default(), pieces), script);
+    }
+}
+
+#[test]
+fn the_extensions_that_were_asked_for_are_known() {
+    let script = "CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;\n\
+        CREATE EXTENSION \"uuid-ossp\";\nSELECT 'CREATE EXTENSION no;';\nCREATE TABLE extension (a integer);\n";
+    for pieces in [1, 7, 1000] {
+        let mut filter = StatementFilter::new(Vec::new(), Omitted::default());
+        script.as_bytes().chunks(pieces).for_each(|part| filter.write_all(part).unwrap());
+        assert_eq!(filter.extensions(), ["citext", "uuid-ossp"]);
     }
 }
