@@ -1,5 +1,6 @@
 //! PostgreSQL: restored within the database, in one transaction, for a user who may not swap databases.
 
+mod lost;
 mod refused;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -54,6 +54,36 @@ fn what_belongs_to_others_is_named_and_what_would_allow_it_is_told() {
 }
 
 #[test]
+fn what_no_dump_of_the_user_holds_is_refused() {
+    let tenant = Tenant::new("hidden");
+    let Tenant { server, database, role, project } = &tenant;
+    tenant.sql("CREATE TYPE mood AS ENUM ('glad'); CREATE TABLE items (id integer)");
+    let id = made(project, "custom", &json!(true));
+    let refused = |words: &str| {
+        let failed = project.fail(&in_place(&id), "permission_denied");
+        assert!(failed["result"]["missing"].to_string().contains(words), "{failed:#}");
+    };
+    server.sql(
+        database,
+        &format!(
+            "CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO \"{role}\"; SET ROLE \"{role}\"; \
+             CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw; RESET ROLE; \
+             CREATE USER MAPPING FOR postgres SERVER elsewhere OPTIONS (user 'u', password 'hush')"
+        ),
+    );
+    refused("user mapping of postgres for server elsewhere");
+    server.sql(database, "DROP SERVER elsewhere CASCADE");
+    let mut other = server.session(database);
+    other.sql("CREATE TEMPORARY TABLE mine (feeling public.mood);");
+    refused("temporary table mine");
+    drop(other);
+    while tenant.value("SELECT count(*) FROM pg_class WHERE relname = 'mine'") != "0" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    project.succeed(&in_place(&id));
+}
+
+#[test]
 fn what_does_not_load_to_its_end_leaves_everything_as_it_was() {
     let there = PostgresServer::start_own(&PostgresOptions::default());
     there.create_database("shop");
