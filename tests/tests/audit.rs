@@ -195,6 +195,55 @@ fn whoever_changes_a_line_is_found_out() {
 }
 
 #[test]
+fn what_is_no_regular_file_is_neither_read_nor_written() {
+    let project = Project::bookshop();
+    let id = project.create("dev")["backup_id"].clone();
+    project.create("dev");
+    let path = project.backups().join("audit.jsonl");
+    let aside = project.path("aside.jsonl");
+    std::fs::rename(&path, &aside).unwrap();
+    let kept = std::fs::read(&aside).unwrap();
+    let put = |what: &str| match what {
+        "it is a symbolic link" => std::os::unix::fs::symlink(&aside, &path).unwrap(),
+        "it is no regular file" => {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            let fifo = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, mode, 0).unwrap();
+        }
+        _ => unreachable!(),
+    };
+    for what in ["it is a symbolic link", "it is no regular file"] {
+        put(what);
+        let checked = check(&project);
+        let said = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!(checked.status.code(), Some(1), "{said}");
+        assert!(said.contains(what) && said.contains("audit.jsonl"), "{said}");
+        let refused = project.fail(&of("delete-backup", &id), "storage_failed");
+        assert!(refused.to_string().contains(what), "{refused:#}");
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(std::fs::read(&aside).unwrap(), kept);
+}
+
+#[test]
+fn a_line_that_is_longer_than_any_is_named_and_the_trail_goes_on_behind_it() {
+    let project = Project::bookshop();
+    project.create("dev");
+    let path = project.backups().join("audit.jsonl");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(65 * 1024 * 1024).unwrap();
+    project.create("dev");
+    let checked = check(&project);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    let too_long = "line 2 was added by somebody else: it has more than 64 MiB";
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [too_long, "The audit trail is not as it was written"]
+    );
+}
+
+#[test]
 fn many_writers_make_one_chain() {
     let project = Project::bookshop();
     let ids: Vec<Value> = (0..2).map(|_| project.create("dev")["backup_id"].clone()).collect();

@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::run::RunId;
 
 pub use durable::{
-    create_folder, create_new, create_new_folder, replace_file, sync_folder, write_new_file,
-    write_one_of_many,
+    create_folder, create_new, create_new_folder, open_regular, replace_file, sync_folder,
+    write_new_file, write_one_of_many,
 };
 pub use host::host_name;
 pub(crate) use location::resolved;
