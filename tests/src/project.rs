@@ -149,7 +149,8 @@ impl Project {
         walk(&self.backups(), &self.backups(), &mut files);
         files.retain(|file| {
             !file.ends_with(".lock")
-                && ![".gitignore", ".newest-id", "audit.jsonl"].contains(&file.as_str())
+                && ![".gitignore", ".newest-id", "audit.jsonl", "audit.head"]
+                    .contains(&file.as_str())
         });
         files.sort();
         files

@@ -33,6 +33,12 @@ fn tell(report: &ChainReport) -> io::Result<ExitCode> {
     for flaw in &report.flaws {
         writeln!(out, "{flaw}")?;
     }
+    if !report.is_end_known && report.flaws.is_empty() {
+        writeln!(
+            out,
+            "audit.head is not there: nobody can tell whether lines at the end are gone"
+        )?;
+    }
     if report.flaws.is_empty() {
         writeln!(out, "{} lines, each follows from the one before it", report.lines)?;
         return Ok(ExitCode::SUCCESS);

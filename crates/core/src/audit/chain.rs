@@ -8,6 +8,7 @@ use std::io::{self, BufRead};
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
+use super::head::{HEAD_FILE, Head};
 use crate::digest;
 
 /// What stands for the line before the first one.
@@ -34,19 +35,39 @@ pub struct ChainReport {
     pub flaws: Vec<String>,
     /// Lines that were cut short by a crash or a full disk; what follows them says so.
     pub torn: Vec<u64>,
+    /// Whether it is known where the trail ended when it was last written.
+    pub is_end_known: bool,
 }
 
-/// Looks whether every line follows from the one before it.
+/// Looks whether every line follows from the one before it, and whether the one that was written last is there.
 ///
 /// # Errors
 /// The trail cannot be read.
-pub(super) fn check(trail: &mut dyn BufRead) -> io::Result<ChainReport> {
+pub(super) fn check(
+    trail: &mut dyn BufRead,
+    head: &io::Result<Option<Head>>,
+) -> io::Result<ChainReport> {
     let mut report = ChainReport::default();
     let mut previous = NOTHING.to_owned();
+    let mut end = Head { bytes: 0, digest: String::new() };
+    let mut missing = head.as_ref().ok().and_then(Option::as_ref);
+    report.is_end_known = missing.is_some();
     while let Some(line) = Line::read(trail, LONGEST_LINE)? {
         report.lines += 1;
         report.look_at(&line, &previous);
+        end.bytes += line.bytes;
+        end.digest.clone_from(&line.digest);
+        missing = missing.filter(|head| **head != end);
         previous = line.digest;
+    }
+    if let Some(head) = missing {
+        let bytes = head.bytes;
+        report.flaw(format!(
+            "lines at the end are gone or were changed: one that was written ended at byte {bytes}"
+        ));
+    }
+    if let Err(error) = head {
+        report.flaw(format!("where the last line ended cannot be read: {HEAD_FILE}: {error}"));
     }
     Ok(report)
 }
@@ -58,13 +79,15 @@ struct Line {
     digest: String,
     /// Whether it has its newline.
     is_ended: bool,
+    /// How many it is in the file, with its newline.
+    bytes: u64,
 }
 
 impl Line {
     /// Reads the next line; none at the end.
     fn read(trail: &mut dyn BufRead, longest: usize) -> io::Result<Option<Self>> {
         let (mut text, mut digest) = (Some(Vec::new()), Sha256::new());
-        let (mut is_ended, mut is_there) = (false, false);
+        let (mut is_ended, mut bytes) = (false, 0);
         while !is_ended {
             let available = match trail.fill_buf() {
                 Ok([]) => break,
@@ -72,7 +95,6 @@ impl Line {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            is_there = true;
             let newline = available.iter().position(|byte| *byte == b'\n');
             let (content, _) = available.split_at(newline.unwrap_or(available.len()));
             digest.update(content);
@@ -83,9 +105,10 @@ impl Line {
             is_ended = newline.is_some();
             let consumed = content.len() + usize::from(is_ended);
             trail.consume(consumed);
+            bytes += consumed as u64;
         }
         let digest = digest::hexadecimal(&digest.finalize());
-        Ok(is_there.then_some(Self { text, digest, is_ended }))
+        Ok((bytes > 0).then_some(Self { text, digest, is_ended, bytes }))
     }
 }
 
@@ -165,7 +188,7 @@ mod tests {
 
     fn check(lines: &[String]) -> ChainReport {
         let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-        super::check(&mut text.as_bytes()).unwrap()
+        super::check(&mut text.as_bytes(), &Ok(None)).unwrap()
     }
 
     #[test]
@@ -209,7 +232,7 @@ mod tests {
         let report = check(&lines);
         assert_eq!((report.flaws.len(), report.torn), (0, vec![3]));
         let unfinished = format!("{}\n{{\"b\"", lines[0]);
-        let report = super::check(&mut unfinished.as_bytes()).unwrap();
+        let report = super::check(&mut unfinished.as_bytes(), &Ok(None)).unwrap();
         assert_eq!((report.lines, report.torn), (2, vec![2]));
     }
 
@@ -224,5 +247,28 @@ mod tests {
             assert_eq!((line.text.as_deref(), line.is_ended), (Some(&b"f"[..]), false));
             assert!(Line::read(&mut trail, longest).unwrap().is_none());
         }
+    }
+
+    #[test]
+    fn an_earlier_end_is_found_and_one_that_is_not_there_is_missed() {
+        let lines = trail(&["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"]);
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        let end = |count: usize| Head {
+            bytes: lines.iter().take(count).map(|line| line.len() as u64 + 1).sum(),
+            digest: digest::of_bytes(lines[count - 1].as_bytes()),
+        };
+        let flaws = |text: &str, head: Head| {
+            super::check(&mut text.as_bytes(), &Ok(Some(head))).unwrap().flaws
+        };
+        for count in 1..=3 {
+            assert_eq!(flaws(&text, end(count)), [""; 0], "a crash leaves the end of line {count}");
+        }
+        let shorter = lines[0].clone() + "\n";
+        for lost in [flaws(&shorter, end(2)), flaws("", end(1)), flaws(text.trim_end(), end(3))] {
+            assert_eq!(lost.len(), 1);
+            assert!(lost[0].starts_with("lines at the end are gone"), "{lost:?}");
+        }
+        let other = Head { digest: digest::of_bytes(b"x"), ..end(3) };
+        assert_eq!(flaws(&text, other).len(), 1, "the last line is another one");
     }
 }

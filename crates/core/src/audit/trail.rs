@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use super::entry::{AuditKind, Caller, Intent, Outcome};
+use super::head::{HEAD_FILE, Head};
 use super::{AUDIT_FILE, AUDIT_VERSION, AuditEntry, caller, chain};
 use crate::digest;
 use crate::error::Error;
@@ -29,6 +30,7 @@ const BLOCK: usize = 64 * 1024;
 pub(crate) struct AuditTrail {
     state: PathBuf,
     path: PathBuf,
+    head: PathBuf,
     lock: PathBuf,
     caller: Caller,
 }
@@ -50,7 +52,8 @@ impl AuditTrail {
         let state = project.state_folder();
         let caller = caller::of(surroundings, redactor);
         let (path, lock) = (state.join(AUDIT_FILE), state.join(".locks/audit.lock"));
-        Self { state, path, lock, caller }
+        let head = state.join(HEAD_FILE);
+        Self { state, path, head, lock, caller }
     }
 
     /// Says what is about to be destroyed.
@@ -129,13 +132,27 @@ impl AuditTrail {
         let failed = |error| Error::storage("write", &self.path, error);
         let mut file = self.open().map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        append_line(&mut file, length, &entry).map_err(|error| {
+        let end = append_line(&mut file, length, &entry).map_err(|error| {
             // Half a line of ours is nothing that a crash left. Where even that fails, it is named by the check.
             let _ = file.set_len(length);
             failed(error)
         })?;
         reserve(&file);
+        // The line counts, and the end of an earlier one is in the trail as well.
+        if let Err(error) = self.note_end(&file, &end, run) {
+            tracing::warn!(%error, "where the audit trail ends is not noted");
+        }
         Ok(())
+    }
+
+    /// Notes where the trail ends. Where the end that was noted last is missing, that stays on record.
+    fn note_end(&self, file: &File, end: &Head, run: &Run) -> io::Result<()> {
+        match Head::read(&self.head)? {
+            Some(noted) if !is_there(file, &noted)? => {
+                Err(io::Error::other("lines at its end are gone, or were changed"))
+            }
+            _ => end.write(&self.head, &run.id),
+        }
     }
 
     fn open(&self) -> io::Result<File> {
@@ -153,13 +170,25 @@ impl AuditTrail {
 }
 
 /// Writes a line behind the last one. A line that a crash cut short stays as it is, and gets its newline.
-fn append_line(file: &mut File, length: u64, entry: &str) -> io::Result<()> {
+fn append_line(file: &mut File, length: u64, entry: &str) -> io::Result<Head> {
     let last = LastLine::before(file, length)?;
     let line = chain::seal(entry, last.as_ref().map(|last| last.digest.as_str()));
     let newline = if last.is_some_and(|last| !last.is_ended) { "\n" } else { "" };
     file.seek(SeekFrom::Start(length))?;
-    file.write_all(format!("{newline}{line}\n").as_bytes())?;
-    file.sync_data()
+    let written = format!("{newline}{line}\n");
+    file.write_all(written.as_bytes())?;
+    file.sync_data()?;
+    let bytes = length + written.len() as u64;
+    Ok(Head { bytes, digest: digest::of_bytes(line.as_bytes()) })
+}
+
+/// Whether a line ends in the file as it did when that was noted.
+fn is_there(file: &File, noted: &Head) -> io::Result<bool> {
+    if file.metadata()?.len() < noted.bytes {
+        return Ok(false);
+    }
+    let line = LastLine::before(file, noted.bytes)?;
+    Ok(line.is_some_and(|line| line.is_ended && line.digest == noted.digest))
 }
 
 struct LastLine {
