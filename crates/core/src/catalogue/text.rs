@@ -111,7 +111,7 @@ impl CatalogueText {
         self.records.len()
     }
 
-    /// Adds a record, or renews the one of the same id: fields that the new one does not have survive.
+    /// Adds a record, or renews the one of the same id: fields that the new one does not have survive, but for a pin.
     ///
     /// # Errors
     /// Never in practice: the record is plain data.
@@ -124,6 +124,8 @@ impl CatalogueText {
             Some(known) => {
                 let mut merged: Map<String, Value> =
                     serde_json::from_str(&known.text).unwrap_or_default();
+                // One that nobody ever pinned says nothing of it.
+                merged.shift_remove("pinned");
                 merged.extend(record);
                 known.text = indented(&merged)?;
             }
