@@ -122,7 +122,7 @@ fn begin(
     // Only its record can be left of a backup whose folder is gone.
     if found.folder.path.is_dir() {
         let note =
-            Note { last_good: one.last_good.then_some(true), ..deleting(store, found, now, run) };
+            Note { last_good: one.last_good.then_some(true), ..deleting(store, one, now, run) };
         write_note_among(entries, &found.folder, &found.id, &note, run)?;
     }
     Ok(lock)
@@ -158,9 +158,11 @@ fn remove_files(one: &Doomed<'_>, entries: &Entries) -> Outcome {
     storage::remove_backup_files(&found.folder, &found.id, artifact, entries.of(&found.folder))
 }
 
-fn deleting(store: &Store<'_>, found: &Found, now: DateTime<Utc>, run: &Run) -> Note {
-    let in_folder = found.artifact.parent() == Some(found.folder.path.as_path());
-    let name = found.artifact.file_name().filter(|_| in_folder).map(Path::new);
+/// The note names the artifact only where that goes with the backup: whoever finishes the removal knows no more.
+fn deleting(store: &Store<'_>, one: &Doomed<'_>, now: DateTime<Utc>, run: &Run) -> Note {
+    let found = one.found;
+    let goes = one.owned && found.artifact.parent() == Some(found.folder.path.as_path());
+    let name = found.artifact.file_name().filter(|_| goes).map(Path::new);
     Note {
         artifact: name.map(|name| name.display().to_string()),
         project: Some(store.project.identity()),

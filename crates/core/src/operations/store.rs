@@ -416,7 +416,7 @@ fn finish_removal(
 ) -> Result<(), Error> {
     let notes = folder.notes(id, &report.entries);
     let artifacts = notes.iter().filter_map(|note| note.artifact.as_deref());
-    for name in artifacts.filter(|name| is_plain_name(name)) {
+    for name in artifacts.filter(|name| is_own_name(name, id)) {
         storage::remove(&folder.path.join(name))?;
     }
     for entry in report.entries.iter().filter(|entry| entry.kind == FileKind::Artifact(id.clone()))
@@ -493,6 +493,8 @@ pub(super) fn remove_deleting_notes_among(
     Ok(())
 }
 
-fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
+/// Whether a note of a backup may let a file of that name go: one in its own folder, and of no other backup.
+fn is_own_name(name: &str, id: &BackupId) -> bool {
+    let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
+    plain && FileKind::of(name).backup_id().is_none_or(|of| of == id)
 }
