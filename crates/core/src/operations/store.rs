@@ -230,9 +230,7 @@ impl<'a> Store<'a> {
         for (id, record) in reconciled.put {
             writer.catalogue.put(&id, record).map_err(Error::internal)?;
         }
-        for (_, id) in &reconciled.removed {
-            writer.catalogue.remove(id.as_str());
-        }
+        writer.catalogue.remove(reconciled.removed.iter().map(|(_, id)| id.as_str()));
         writer.commit(run)?;
         let left = reconciled.removed.iter().filter_map(|(folder, id)| {
             let error = remove_deleting_notes(folder, id).err()?;
