@@ -36,7 +36,19 @@ pub struct Answers {
 impl Project {
     /// The bookshop with a database for each of dev, staging and production.
     pub fn bookshop() -> Self {
-        let project = Self { folder: tempfile::tempdir().unwrap() };
+        Self::bookshop_in(tempfile::tempdir().unwrap())
+    }
+
+    /// The same in a folder of this project.
+    #[must_use]
+    pub fn nested_bookshop(&self) -> Self {
+        Self::bookshop_in(
+            tempfile::Builder::new().prefix("nested").tempdir_in(self.root()).unwrap(),
+        )
+    }
+
+    fn bookshop_in(folder: TempDir) -> Self {
+        let project = Self { folder };
         let fixture = repository().join("fixtures/projects/bookshop");
         for file in [".env", ".fractary/plugins/faber-db/config.json", "prisma/schema.prisma"] {
             let target = project.path(file);
@@ -149,7 +161,8 @@ impl Project {
         walk(&self.backups(), &self.backups(), &mut files);
         files.retain(|file| {
             !file.ends_with(".lock")
-                && ![".gitignore", ".newest-id", "audit.jsonl"].contains(&file.as_str())
+                && ![".gitignore", ".newest-id", "audit.jsonl", "audit.head"]
+                    .contains(&file.as_str())
         });
         files.sort();
         files

@@ -86,6 +86,7 @@ impl SmallDisk {
             !file.ends_with(".lock")
                 && file != ".gitignore"
                 && file != "audit.jsonl"
+                && file != "audit.head"
                 && file != ".newest-id"
                 && file != "filler"
         });

@@ -4,7 +4,8 @@
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use backup_tests::artifacts::recorded_ids;
 use backup_tests::unprivileged::{Permissions, Unprivileged};
@@ -192,6 +193,122 @@ fn whoever_changes_a_line_is_found_out() {
     }
     std::fs::remove_file(&path).unwrap();
     assert_eq!(check(&project).status.code(), Some(1), "a trail that is gone is no whole one");
+}
+
+#[test]
+fn what_is_no_regular_file_is_neither_read_nor_written() {
+    let project = Project::bookshop();
+    let id = project.create("dev")["backup_id"].clone();
+    project.create("dev");
+    let path = project.backups().join("audit.jsonl");
+    let aside = project.path("aside.jsonl");
+    std::fs::rename(&path, &aside).unwrap();
+    let kept = std::fs::read(&aside).unwrap();
+    let put = |what: &str| match what {
+        "it is a symbolic link" => std::os::unix::fs::symlink(&aside, &path).unwrap(),
+        "it is no regular file" => {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            let fifo = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, mode, 0).unwrap();
+        }
+        _ => unreachable!(),
+    };
+    for what in ["it is a symbolic link", "it is no regular file"] {
+        put(what);
+        let checked = check(&project);
+        let said = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!(checked.status.code(), Some(1), "{said}");
+        assert!(said.contains(what) && said.contains("audit.jsonl"), "{said}");
+        let refused = project.fail(&of("delete-backup", &id), "storage_failed");
+        assert!(refused.to_string().contains(what), "{refused:#}");
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(std::fs::read(&aside).unwrap(), kept);
+}
+
+#[test]
+fn a_line_that_is_longer_than_any_is_named_and_the_trail_goes_on_behind_it() {
+    let project = Project::bookshop();
+    project.create("dev");
+    let path = project.backups().join("audit.jsonl");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(65 * 1024 * 1024).unwrap();
+    project.create("dev");
+    let checked = check(&project);
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    let too_long = "line 2 was added by somebody else: it has more than 64 MiB";
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [too_long, "The audit trail is not as it was written"]
+    );
+}
+
+#[test]
+fn lines_that_are_cut_off_at_the_end_are_missed_from_then_on() {
+    let project = Project::bookshop();
+    for _ in 0..3 {
+        project.create("dev");
+    }
+    let (path, head) =
+        (project.backups().join("audit.jsonl"), project.backups().join("audit.head"));
+    let mode = head.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let said = || {
+        let checked = check(&project);
+        (checked.status.code().unwrap(), String::from_utf8(checked.stdout).unwrap())
+    };
+    let earlier = std::fs::read(&head).unwrap();
+    project.create("dev");
+    std::fs::write(&head, &earlier).unwrap();
+    assert_eq!(said().0, 0, "a process that was killed between a line and its head");
+    project.create("dev");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(said(), (0, "5 lines, each follows from the one before it\n".to_owned()));
+    let without_the_last: String = whole.split_inclusive('\n').take(4).collect();
+    std::fs::write(&path, &without_the_last).unwrap();
+    let missed = format!(
+        "lines at the end are gone or were changed: one that was written ended at byte {}",
+        whole.len()
+    );
+    assert_eq!(said(), (1, format!("{missed}\nThe audit trail is not as it was written\n")));
+    for _ in 0..2 {
+        project.create("dev");
+        let (status, text) = said();
+        assert_eq!(status, 1, "what is written since does not hide it: {text}");
+        assert!(text.starts_with(&missed), "{text}");
+    }
+    std::fs::write(&head, "{").unwrap();
+    let (status, text) = said();
+    assert!(status == 1 && text.contains("audit.head"), "{text}");
+    std::fs::remove_file(&head).unwrap();
+    let (status, text) = said();
+    assert_eq!(status, 0, "{text}");
+    assert!(text.starts_with("audit.head is not there"), "{text}");
+    project.create("dev");
+    assert_eq!(said(), (0, "7 lines, each follows from the one before it\n".to_owned()));
+}
+
+#[test]
+fn a_writer_that_is_killed_at_any_instant_leaves_a_trail_that_holds() {
+    let project = Project::bookshop();
+    let id = project.create("dev")["backup_id"].clone();
+    let requests: String = (0..40)
+        .map(|turn| if turn % 2 == 0 { "pin-backup" } else { "unpin-backup" })
+        .map(|operation| of(operation, &id).to_string() + "\n")
+        .collect();
+    for round in 0..20 {
+        let mut host = project.host();
+        let mut child = host.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(requests.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(20 + round * 7));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let checked = check(&project);
+        assert!(checked.status.success(), "{checked:?}");
+    }
+    let lines = trail(&project).len();
+    assert!(lines > 20, "{lines} lines");
 }
 
 #[test]

@@ -438,3 +438,37 @@ fn a_removal_that_cannot_be_finished_keeps_no_backup_from_being_made() {
     assert!(!recorded_ids(&user.project).contains(&id.to_owned()));
     assert_nothing_is_half(&user.project);
 }
+
+#[test]
+fn a_removal_of_a_record_alone_stays_one_when_it_is_finished_later() {
+    let project = Project::bookshop();
+    let made = project.create("dev");
+    let artifact = made["file_path"].as_str().unwrap();
+    let id = "backup-20240101-000000";
+    let path = project.backups().join("backups.json");
+    let mut catalogue = project.catalogue();
+    catalogue["backups"].as_array_mut().unwrap().push(json!({
+        "id": id, "timestamp": "2024-01-01T00:00:00Z", "file": artifact, "database": "shop",
+        "environment": "dev"
+    }));
+    std::fs::write(path, catalogue.to_string()).unwrap();
+    let stuck = project.backups().join(format!("dev/{id}.globals.sql"));
+    std::fs::create_dir(&stuck).unwrap();
+    std::fs::write(stuck.join("file"), "").unwrap();
+    let user = Unprivileged::owning(project);
+    {
+        let _stuck = Permissions::of(stuck, 0o555);
+        let delete = json!({"operation": "delete-backup", "parameters": {"backup_id": id}});
+        let answer = user.ask(&delete);
+        assert_eq!(answer["status"], "error", "{answer:#}");
+    }
+    let begun = files_of(&user.project, "dev");
+    let begun = begun.iter().find(|file| file.display().to_string().contains(".deleting."));
+    let note: Value = serde_json::from_slice(&std::fs::read(begun.unwrap()).unwrap()).unwrap();
+    assert_eq!((&note["backup_id"], &note["artifact"]), (&json!(id), &Value::Null));
+    user.succeed(&create("staging"));
+    assert!(!recorded_ids(&user.project).iter().any(|known| known == id));
+    let verify =
+        json!({"operation": "verify-backup", "parameters": {"backup_id": made["backup_id"]}});
+    user.succeed(&verify);
+}

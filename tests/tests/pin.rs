@@ -54,6 +54,36 @@ fn a_pin_survives_what_the_catalogue_does_not() {
 }
 
 #[test]
+fn what_the_catalogue_alone_says_of_a_pin_is_not_believed() {
+    let project = Project::bookshop();
+    let id = project.create("dev")["backup_id"].clone();
+    let write_by_hand = |pinned: bool| {
+        let mut catalogue = project.catalogue();
+        catalogue["backups"][0]["pinned"] = json!(pinned);
+        std::fs::write(project.backups().join("backups.json"), catalogue.to_string()).unwrap();
+    };
+    let recorded = || project.catalogue()["backups"][0]["pinned"].clone();
+    for notes in [None, Some("verify-backup"), Some("unpin-backup")] {
+        if let Some(operation) = notes {
+            project.succeed(&of("pin-backup", &id));
+            project.succeed(&of(operation, &id));
+            project.succeed(&of("unpin-backup", &id));
+        }
+        write_by_hand(true);
+        assert_eq!(listed(&project)["pinned"], Value::Null, "after {notes:?}");
+        project.succeed(&json!({"operation": "cleanup-backups"}));
+        assert_ne!(recorded(), true, "the next operation that writes corrects it");
+        write_by_hand(true);
+        project.succeed(&json!({"operation": "rebuild-catalogue"}));
+        assert_ne!(recorded(), true);
+    }
+    project.succeed(&of("pin-backup", &id));
+    write_by_hand(false);
+    project.succeed(&json!({"operation": "cleanup-backups"}));
+    assert_eq!((&listed(&project)["pinned"], recorded()), (&json!(true), json!(true)));
+}
+
+#[test]
 fn a_pinned_backup_is_deleted_only_with_a_token() {
     let project = Project::bookshop();
     let id = project.create("dev")["backup_id"].clone();

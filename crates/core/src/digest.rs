@@ -1,5 +1,6 @@
 //! SHA-256 of small things, in lower-case hexadecimal.
 
+use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -21,6 +22,23 @@ pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 pub fn of_file(path: &Path) -> std::io::Result<(u64, String)> {
     let content = std::fs::read(path)?;
     Ok((content.len() as u64, hexadecimal(&Sha256::digest(&content))))
+}
+
+/// The digest of all that a reader has.
+///
+/// # Errors
+/// It cannot be read.
+pub fn of_reader(reader: &mut dyn Read) -> std::io::Result<String> {
+    let mut digest = Sha256::new();
+    let mut block = vec![0; 64 * 1024];
+    loop {
+        match reader.read(&mut block) {
+            Ok(0) => return Ok(hexadecimal(&digest.finalize())),
+            Ok(length) => digest.update(block.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The digest of bytes.

@@ -32,7 +32,7 @@ mod space;
 mod storage;
 mod verification;
 
-pub use audit::{AuditEntry, ChainReport, audit_file, check_chain};
+pub use audit::{AuditEntry, ChainReport, check_audit};
 pub use catalogue::CatalogueDocument;
 pub use configuration::Configuration;
 pub use database::{

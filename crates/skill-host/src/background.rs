@@ -26,6 +26,8 @@ use crate::signals;
 
 /// What process listings call the run.
 const PROCESS_NAME: &std::ffi::CStr = c"backup-manager";
+/// Descriptors from here on are none of the three streams.
+const FIRST_BEYOND_STREAMS: i32 = 3;
 /// How often a run hears whether it should end, and looks whether it has something to write down.
 const TICK: Duration = Duration::from_millis(250);
 /// How often a signal to the process that waits is looked for.
@@ -40,6 +42,7 @@ pub(crate) struct OwnProgram;
 #[async_trait]
 impl Launcher for OwnProgram {
     async fn launch(&self, launch: Launch, interrupt: &Interrupt) -> io::Result<Option<String>> {
+        withhold_inherited_descriptors();
         let mut command = Command::new(host::own_program()?);
         command.arg0("backup-manager").arg("background");
         command.arg("--run").arg(launch.run.as_str()).arg("--folder").arg(&launch.folder);
@@ -52,6 +55,12 @@ impl Launcher for OwnProgram {
         std::thread::spawn(move || child.wait());
         Ok(answer)
     }
+}
+
+/// What this process was started with beyond its three streams is not handed on: whoever reads such a pipe (a
+/// shell's `3>&1`) would wait for the run. Nothing that a run needs comes this way: it takes its locks itself.
+fn withhold_inherited_descriptors() {
+    close_fds::set_fds_cloexec_threadsafe(FIRST_BEYOND_STREAMS, &[]);
 }
 
 /// Sends the request, and hears the first line that comes back.

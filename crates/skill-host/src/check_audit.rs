@@ -1,10 +1,9 @@
 //! `backup-manager check-audit`: whether the audit trail of the project here is as it was written.
 
-use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use backup_core::{ChainReport, Surroundings, audit_file, check_chain};
+use backup_core::{ChainReport, Surroundings};
 
 use crate::progress::say;
 
@@ -23,9 +22,7 @@ fn check() -> Result<ChainReport, String> {
     let current_directory = std::env::current_dir().map_err(|error| error.to_string())?;
     let variable = |name: &str| std::env::var(name).ok();
     let surroundings = Surroundings { variable: &variable, current_directory: &current_directory };
-    let path = audit_file(&surroundings).map_err(|error| error.to_string())?;
-    let failed = |error: io::Error| format!("{}: {error}", path.display());
-    check_chain(&mut BufReader::new(File::open(&path).map_err(failed)?)).map_err(failed)
+    backup_core::check_audit(&surroundings).map_err(|error| error.with_reason())
 }
 
 fn tell(report: &ChainReport) -> io::Result<ExitCode> {
@@ -35,6 +32,12 @@ fn tell(report: &ChainReport) -> io::Result<ExitCode> {
     }
     for flaw in &report.flaws {
         writeln!(out, "{flaw}")?;
+    }
+    if !report.is_end_known && report.flaws.is_empty() {
+        writeln!(
+            out,
+            "audit.head is not there: nobody can tell whether lines at the end are gone"
+        )?;
     }
     if report.flaws.is_empty() {
         writeln!(out, "{} lines, each follows from the one before it", report.lines)?;

@@ -1,6 +1,9 @@
 //! What becomes of the process that was asked is not the run's business.
 
+use std::ffi::OsStr;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use backup_tests::artifacts::assert_nothing_is_half;
 use backup_tests::databases::fill_large;
@@ -31,6 +34,34 @@ fn a_run_has_a_session_of_its_own_and_no_stream_of_its_parent() {
     let ended = end_of(&held.project, &run);
     assert_eq!(ended["state"], "cancelled", "SIGTERM ends it cleanly: {ended:#}");
     held.assert_nothing_is_left();
+}
+
+#[test]
+fn who_reads_a_pipe_that_the_parent_was_started_with_does_not_wait_for_the_run() {
+    let held = Held::new("descriptors");
+    let host = held.host();
+    let answer = held.project.path("answer");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" 3>&1 7>&1 >answer"]).arg(host.get_program());
+    shell.current_dir(held.project.root()).env_clear().envs(set_in(&host));
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut shell = shell.spawn().unwrap();
+    writeln!(shell.stdin.take().unwrap(), "{}", create("dev", &json!({}))).unwrap();
+    let mut pipe = shell.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || pipe.read_to_end(&mut Vec::new()).unwrap());
+    assert!(shell.wait().unwrap().success());
+    wait_until("the pipe ends", || reader.is_finished());
+    let answer: Value = serde_json::from_slice(&std::fs::read(answer).unwrap()).unwrap();
+    let run = answer["result"]["run_id"].as_str().unwrap();
+    assert_eq!(status(&held.project, run)["state"], "running");
+    signal(process_of(&held.project, run), Signal::TERM);
+    assert_eq!(end_of(&held.project, run)["state"], "cancelled");
+    held.assert_nothing_is_left();
+}
+
+/// The variables that a command is given.
+fn set_in(command: &Command) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+    command.get_envs().filter_map(|(name, value)| Some((name, value?)))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a cleanup removes, and what it asks.
 
 use backup_tests::Project;
-use backup_tests::artifacts::{assert_all_verify, assert_nothing_is_half};
+use backup_tests::artifacts::{assert_all_verify, assert_nothing_is_half, recorded_ids};
 use serde_json::{Value, json};
 
 use super::{age, aged, cleanup, create, left, reasons};
@@ -212,6 +212,35 @@ fn databases_and_environments_do_not_stand_for_each_other() {
     assert_eq!(done["total_count"], 3);
     let done = project.succeed(&cleanup(&json!({})));
     assert_eq!(reasons(&done, &staging), ["delete expired", "keep last_good_backup"]);
+}
+
+#[test]
+fn what_a_nested_project_keeps_with_its_parent_stays_its_own() {
+    let parent = Project::bookshop();
+    let nested = parent.nested_bookshop();
+    let location = parent.backups().display().to_string();
+    nested.configure(|configuration| {
+        configuration["backup"] = json!({"storage_location": location});
+    });
+    let of_parent = create(&parent, "dev");
+    let of_nested: Vec<String> = (0..3).map(|_| create(&nested, "dev")).collect();
+    let listed = parent.succeed(&json!({"operation": "list-backups"}));
+    assert_eq!(listed["total_count"], 1, "{listed:#}");
+    let done = parent.succeed(&cleanup(&json!({"environment": "dev", "keep_last": 1})));
+    assert_eq!((&done["total_count"], &done["deleted_count"]), (&json!(1), &json!(0)), "{done:#}");
+    for id in &of_nested {
+        let request = json!({"operation": "delete-backup", "parameters": {"backup_id": id}});
+        parent.fail(&request, "backup_not_found");
+    }
+    let restored = parent.succeed(&json!({"operation": "restore-backup",
+        "parameters": {"environment": "dev", "latest": true, "dry_run": true}}));
+    assert_eq!(restored["backup_id"], of_parent.as_str(), "{restored:#}");
+    parent.succeed(&json!({"operation": "rebuild-catalogue"}));
+    assert_eq!(recorded_ids(&parent), [of_parent]);
+    let listed = nested.succeed(&json!({"operation": "list-backups"}));
+    assert_eq!(listed["total_count"], 3, "{listed:#}");
+    let done = nested.succeed(&cleanup(&json!({"environment": "dev", "keep_last": 1})));
+    assert_eq!(done["deleted_count"], 2, "{done:#}");
 }
 
 #[test]

@@ -266,6 +266,27 @@ fn a_removal_that_was_begun_is_finished_whatever_is_left_of_it() {
 }
 
 #[test]
+fn a_removal_that_was_begun_takes_nothing_of_another_backup_with_it() {
+    let pieces = Pieces::new();
+    let other = pieces.project.create("staging");
+    let note = pieces.deleting_note();
+    let artifact = other["file_path"].as_str().unwrap();
+    let name = Path::new(artifact).file_name().unwrap().to_str().unwrap();
+    let manifest = format!("{}.manifest.json", other["backup_id"].as_str().unwrap());
+    for named in [name, &manifest] {
+        let text = std::fs::read_to_string(&note).unwrap();
+        let mut text: Value = serde_json::from_str(&text).unwrap();
+        text["artifact"] = json!(named);
+        std::fs::write(&note, text.to_string()).unwrap();
+        assert_eq!(pieces.tidy(), "");
+        assert!(!pieces.is_listed());
+        assert!(pieces.project.path(artifact).exists());
+        assert_all_verify(&pieces.project);
+        std::fs::write(&note, text.to_string()).unwrap();
+    }
+}
+
+#[test]
 fn a_removal_that_was_begun_is_finished_outside_the_project_as_well() {
     for record in [true, false] {
         let elsewhere = tempfile::tempdir().unwrap();

@@ -2,13 +2,15 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
 use super::entry::{AuditKind, Caller, Intent, Outcome};
+use super::head::{HEAD_FILE, Head};
 use super::{AUDIT_FILE, AUDIT_VERSION, AuditEntry, caller, chain};
+use crate::digest;
 use crate::error::Error;
 use crate::locks::FileLock;
 use crate::project::{Project, Surroundings};
@@ -28,6 +30,7 @@ const BLOCK: usize = 64 * 1024;
 pub(crate) struct AuditTrail {
     state: PathBuf,
     path: PathBuf,
+    head: PathBuf,
     lock: PathBuf,
     caller: Caller,
 }
@@ -49,7 +52,8 @@ impl AuditTrail {
         let state = project.state_folder();
         let caller = caller::of(surroundings, redactor);
         let (path, lock) = (state.join(AUDIT_FILE), state.join(".locks/audit.lock"));
-        Self { state, path, lock, caller }
+        let head = state.join(HEAD_FILE);
+        Self { state, path, head, lock, caller }
     }
 
     /// Says what is about to be destroyed.
@@ -128,22 +132,35 @@ impl AuditTrail {
         let failed = |error| Error::storage("write", &self.path, error);
         let mut file = self.open().map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        append_line(&mut file, length, &entry).map_err(|error| {
+        let end = append_line(&mut file, length, &entry).map_err(|error| {
             // Half a line of ours is nothing that a crash left. Where even that fails, it is named by the check.
             let _ = file.set_len(length);
             failed(error)
         })?;
         reserve(&file);
+        // The line counts, and the end of an earlier one is in the trail as well.
+        if let Err(error) = self.note_end(&file, &end, run) {
+            tracing::warn!(%error, "where the audit trail ends is not noted");
+        }
         Ok(())
     }
 
+    /// Notes where the trail ends. Where the end that was noted last is missing, that stays on record.
+    fn note_end(&self, file: &File, end: &Head, run: &Run) -> io::Result<()> {
+        match Head::read(&self.head)? {
+            Some(noted) if !is_there(file, &noted)? => {
+                Err(io::Error::other("lines at its end are gone, or were changed"))
+            }
+            _ => end.write(&self.head, &run.id),
+        }
+    }
+
     fn open(&self) -> io::Result<File> {
-        let nofollow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).mode(0o600).custom_flags(nofollow);
-        match options.open(&self.path) {
+        options.read(true).write(true);
+        match storage::open_regular(&self.path, &options) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = options.create_new(true).open(&self.path)?;
+                let file = storage::create_new(&self.path)?;
                 self.path.parent().map_or(Ok(()), storage::sync_folder)?;
                 Ok(file)
             }
@@ -153,44 +170,68 @@ impl AuditTrail {
 }
 
 /// Writes a line behind the last one. A line that a crash cut short stays as it is, and gets its newline.
-fn append_line(file: &mut File, length: u64, entry: &str) -> io::Result<()> {
-    let last = last_line(file, length)?;
-    let line = chain::seal(entry, last.as_ref().map(|last| last.text.as_slice()));
+fn append_line(file: &mut File, length: u64, entry: &str) -> io::Result<Head> {
+    let last = LastLine::before(file, length)?;
+    let line = chain::seal(entry, last.as_ref().map(|last| last.digest.as_str()));
     let newline = if last.is_some_and(|last| !last.is_ended) { "\n" } else { "" };
     file.seek(SeekFrom::Start(length))?;
-    file.write_all(format!("{newline}{line}\n").as_bytes())?;
-    file.sync_data()
+    let written = format!("{newline}{line}\n");
+    file.write_all(written.as_bytes())?;
+    file.sync_data()?;
+    let bytes = length + written.len() as u64;
+    Ok(Head { bytes, digest: digest::of_bytes(line.as_bytes()) })
+}
+
+/// Whether a line ends in the file as it did when that was noted.
+fn is_there(file: &File, noted: &Head) -> io::Result<bool> {
+    if file.metadata()?.len() < noted.bytes {
+        return Ok(false);
+    }
+    let line = LastLine::before(file, noted.bytes)?;
+    Ok(line.is_some_and(|line| line.is_ended && line.digest == noted.digest))
 }
 
 struct LastLine {
-    text: Vec<u8>,
+    /// Of its text, without its newline.
+    digest: String,
+    /// Whether it has its newline.
     is_ended: bool,
 }
 
-fn last_line(file: &mut File, length: u64) -> io::Result<Option<LastLine>> {
-    let mut tail = Vec::new();
-    let mut start = length;
-    while start > 0 {
-        // Ever more, so that a long line is not copied block by block.
-        let size = start.min(tail.len().max(BLOCK) as u64);
-        start -= size;
-        file.seek(SeekFrom::Start(start))?;
-        let mut block = Vec::new();
-        Read::take(&*file, size).read_to_end(&mut block)?;
-        block.append(&mut tail);
-        tail = block;
-        // The newline before the last line; that at its end is none.
-        let inner = tail.split_last().map_or(&[][..], |(_, inner)| inner);
-        if let Some(newline) = inner.iter().rposition(|byte| *byte == b'\n') {
-            tail.drain(..=newline);
-            break;
+impl LastLine {
+    /// The line that ends at a place in the file; none at its beginning. However long it is, little of it is held.
+    fn before(file: &File, place: u64) -> io::Result<Option<Self>> {
+        let Some(last) = place.checked_sub(1) else { return Ok(None) };
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, last)?;
+        let is_ended = byte == *b"\n";
+        let end = if is_ended { last } else { place };
+        let digest = digest_between(file, start_of_line(file, end)?, end)?;
+        Ok(Some(Self { digest, is_ended }))
+    }
+}
+
+/// Where the line begins that a place in the file is in: behind the newline before it.
+fn start_of_line(file: &File, place: u64) -> io::Result<u64> {
+    let mut block = vec![0; BLOCK];
+    let mut end = place;
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK as u64);
+        let length = usize::try_from(end - start).unwrap_or(BLOCK);
+        let (part, _) = block.split_at_mut(length);
+        file.read_exact_at(part, start)?;
+        if let Some(newline) = part.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + newline as u64 + 1);
         }
+        end = start;
     }
-    if tail.is_empty() {
-        return Ok(None);
-    }
-    let is_ended = tail.pop_if(|last| *last == b'\n').is_some();
-    Ok(Some(LastLine { text: tail, is_ended }))
+    Ok(0)
+}
+
+fn digest_between(file: &File, start: u64, end: u64) -> io::Result<String> {
+    let mut reader = file;
+    reader.seek(SeekFrom::Start(start))?;
+    digest::of_reader(&mut Read::take(reader, end - start))
 }
 
 /// Keeps room behind the end, where the file system can.
@@ -215,12 +256,14 @@ mod tests {
 
     #[test]
     fn the_last_line_is_found_whatever_its_length() {
-        for text in ["", "a\n", "a\nb\n", "a\nb", "x", &format!("a\n{}\n", "b".repeat(3 * BLOCK))] {
+        for text in
+            ["", "\n", "a\n", "a\nb\n", "a\nb", "x", &format!("a\n{}\n", "b".repeat(3 * BLOCK))]
+        {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(text.as_bytes()).unwrap();
-            let found = last_line(&mut file, text.len() as u64).unwrap();
-            let expected = text.lines().last().map(str::as_bytes);
-            assert_eq!(found.as_ref().map(|last| last.text.as_slice()), expected, "{text:.9}");
+            let found = LastLine::before(&file, text.len() as u64).unwrap();
+            let expected = text.lines().last().map(|line| digest::of_bytes(line.as_bytes()));
+            assert_eq!(found.as_ref().map(|last| last.digest.clone()), expected, "{text:.9}");
             assert!(found.is_none_or(|last| last.is_ended == text.ends_with('\n')));
         }
     }

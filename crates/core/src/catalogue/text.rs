@@ -1,5 +1,6 @@
 //! The catalogue's text: read for its records, edited without touching what is not meant.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -111,7 +112,7 @@ impl CatalogueText {
         self.records.len()
     }
 
-    /// Adds a record, or renews the one of the same id: fields that the new one does not have survive.
+    /// Adds a record, or renews the one of the same id: fields that the new one does not have survive, but for a pin.
     ///
     /// # Errors
     /// Never in practice: the record is plain data.
@@ -124,6 +125,8 @@ impl CatalogueText {
             Some(known) => {
                 let mut merged: Map<String, Value> =
                     serde_json::from_str(&known.text).unwrap_or_default();
+                // One that nobody ever pinned says nothing of it.
+                merged.shift_remove("pinned");
                 merged.extend(record);
                 known.text = indented(&merged)?;
             }
@@ -140,9 +143,10 @@ impl CatalogueText {
         self.records.push(StoredRecord { id: id.to_owned(), text: text.to_owned() });
     }
 
-    /// Removes the record of that id, if there is one.
-    pub fn remove(&mut self, id: &str) {
-        self.records.retain(|record| record.id != id);
+    /// Removes the records of these ids, as far as there are any.
+    pub fn remove<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) {
+        let ids: HashSet<&str> = ids.into_iter().collect();
+        self.records.retain(|record| !ids.contains(record.id.as_str()));
     }
 
     /// Writes the catalogue, one record after the other.

@@ -74,27 +74,28 @@ fn gather_folder(
 }
 
 fn with_manifest(id: &BackupId, folder: &EnvironmentFolder, record: Record) -> Gathered {
-    let found = Found::recorded(id, folder, record.clone());
-    let before_loss = record.is_before_loss();
-    let Record { manifest, .. } = record;
+    let manifest = &record.manifest;
+    let standing = record.standing();
     let words = manifest.label.iter().chain(&manifest.tags);
     // Where a link leads is what is there.
-    let artifact = storage::artifact_bytes(&storage::resolved(&found.artifact)).ok();
+    let artifact = folder.path.join(&manifest.artifact.file_name);
+    let artifact = storage::artifact_bytes_behind_links(&artifact).ok();
     let candidate = Candidate {
-        id: manifest.backup_id,
-        environment: manifest.environment,
-        database: Some(manifest.database.identity),
+        id: manifest.backup_id.clone(),
+        environment: manifest.environment.clone(),
+        database: Some(manifest.database.identity.clone()),
         created_at: manifest.created_at,
         expires_at: Some(manifest.expires_at),
-        verified: found.standing.is_verified(),
+        verified: standing.is_verified(),
         artifact_exists: artifact == Some(manifest.artifact.size_bytes),
-        pinned: found.standing.pinned,
+        pinned: standing.pinned,
         important: words.into_iter().any(|word| is_important(word)),
         safety_backup: backup_id::safety_reason(manifest.reason.as_deref()).is_some(),
-        removal_begun: found.standing.status == RecordStatus::Deleting,
-        before_loss,
-        shrunk_since: manifest.shrunk_since,
+        removal_begun: standing.status == RecordStatus::Deleting,
+        before_loss: record.is_before_loss(),
+        shrunk_since: manifest.shrunk_since.clone(),
     };
+    let found = Found::recorded(id, folder, record);
     Gathered { candidate, size: artifact.unwrap_or_default(), found: Some(found) }
 }
 

@@ -1,4 +1,4 @@
-//! `list-backups`: reads the catalogue, never the folders, and never tidies.
+//! `list-backups`: reads the catalogue, the folders only where that says too little, and never tidies.
 
 use std::collections::{BTreeMap, btree_map};
 use std::path::Path;
@@ -18,9 +18,9 @@ use crate::catalogue::RecordView;
 use crate::environment::EnvironmentName;
 use crate::error::Error;
 use crate::host::Host;
-use crate::records::RecordStatus;
+use crate::records::{Record, RecordStatus};
 use crate::size;
-use crate::storage::{self, FolderEntry};
+use crate::storage::{self, EnvironmentFolder, FolderEntry};
 
 /// How many backups a page shows unless asked otherwise.
 pub(super) const DEFAULT_LIMIT: u32 = 20;
@@ -113,6 +113,9 @@ fn matches(view: &RecordView<'_>, parameters: &ListBackupsParameters) -> bool {
         })
 }
 
+/// The folders' entries by environment, read once a page and not once a backup.
+type Folders = BTreeMap<String, Vec<FolderEntry>>;
+
 struct Page {
     backups: Vec<Map<String, Value>>,
     next_cursor: Option<String>,
@@ -130,8 +133,11 @@ fn page<'v>(
     let mut folders = BTreeMap::new();
     let mut last: Option<Place> = None;
     for (created_at, view) in views {
-        let mut shown =
-            if detail { detailed(store, view, &mut folders)? } else { concise(store, view)? };
+        let mut shown = if detail {
+            detailed(store, view, &mut folders)?
+        } else {
+            concise(store, view, &mut folders)?
+        };
         let mut length = json_length(&shown);
         if length > PAGE_BYTES {
             page.warnings.push(cut(&mut shown));
@@ -154,8 +160,18 @@ fn json_length(shown: &Map<String, Value>) -> usize {
     serde_json::to_string(shown).map_or(0, |text| text.len() + 1)
 }
 
-fn concise(store: &Store<'_>, view: &RecordView<'_>) -> Result<Map<String, Value>, Error> {
-    let standing = view.standing();
+fn concise(
+    store: &Store<'_>,
+    view: &RecordView<'_>,
+    folders: &mut Folders,
+) -> Result<Map<String, Value>, Error> {
+    let mut standing = view.standing();
+    // Somebody may rely on it, and only a note holds.
+    if standing.pinned
+        && let Some((_, record)) = recorded(store, view, folders)?
+    {
+        standing.pinned = record.standing().pinned;
+    }
     let summary = BackupSummary {
         backup_id: view.id().to_owned(),
         created_at: view.created_at(),
@@ -186,19 +202,11 @@ fn artifact_exists(store: &Store<'_>, view: &RecordView<'_>) -> bool {
 fn detailed(
     store: &Store<'_>,
     view: &RecordView<'_>,
-    folders: &mut BTreeMap<String, Vec<FolderEntry>>,
+    folders: &mut Folders,
 ) -> Result<Map<String, Value>, Error> {
-    let environment = EnvironmentName::parse(view.environment()).ok();
-    let (Some(environment), Ok(id)) = (environment, BackupId::parse(view.id())) else {
-        return concise(store, view);
+    let Some((folder, record)) = recorded(store, view, folders)? else {
+        return without_manifest(store, view, folders);
     };
-    let folder = store.location.folder(&environment);
-    // Read once a page, not once a backup.
-    let entries = match folders.entry(environment.to_string()) {
-        btree_map::Entry::Occupied(entries) => entries.into_mut(),
-        btree_map::Entry::Vacant(place) => place.insert(folder.entries()?),
-    };
-    let Ok(record) = folder.record(&id, entries) else { return recorded(store, view) };
     let artifact = folder.path.join(&record.manifest.artifact.file_name);
     let mut detail = record.to_detail(&store.project.shown(&artifact))?;
     detail.insert("verified".to_owned(), record.standing().is_verified().into());
@@ -206,13 +214,36 @@ fn detailed(
     Ok(detail)
 }
 
-/// A record without a manifest: what the catalogue has of it, unknown fields too.
-fn recorded(store: &Store<'_>, view: &RecordView<'_>) -> Result<Map<String, Value>, Error> {
+/// Manifest and notes, and where they are; none for a record without a manifest that can be read.
+fn recorded(
+    store: &Store<'_>,
+    view: &RecordView<'_>,
+    folders: &mut Folders,
+) -> Result<Option<(EnvironmentFolder, Record)>, Error> {
+    let environment = EnvironmentName::parse(view.environment()).ok();
+    let (Some(environment), Ok(id)) = (environment, BackupId::parse(view.id())) else {
+        return Ok(None);
+    };
+    let folder = store.location.folder(&environment);
+    let entries = match folders.entry(environment.to_string()) {
+        btree_map::Entry::Occupied(entries) => entries.into_mut(),
+        btree_map::Entry::Vacant(place) => place.insert(folder.entries()?),
+    };
+    let record = folder.record(&id, entries).ok();
+    Ok(record.map(|record| (folder, record)))
+}
+
+/// What the catalogue has of a record, unknown fields too.
+fn without_manifest(
+    store: &Store<'_>,
+    view: &RecordView<'_>,
+    folders: &mut Folders,
+) -> Result<Map<String, Value>, Error> {
     let catalogue = store.catalogue.salvage()?;
     let text = catalogue.records.iter().find(|(id, ..)| id == view.id());
     let whole = text.and_then(|(_, _, text)| serde_json::from_str::<Map<String, Value>>(text).ok());
     let mut detail = whole.unwrap_or_default();
-    for (name, value) in concise(store, view)? {
+    for (name, value) in concise(store, view, folders)? {
         detail.entry(name).or_insert(value);
     }
     Ok(detail)

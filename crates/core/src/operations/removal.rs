@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::find::Found;
 use super::store::{self, Store, remove_deleting_notes_among, write_note_among};
 use crate::audit::{Intent, PlannedBackup};
+use crate::backup_id::BackupId;
 use crate::error::Error;
 use crate::locks::ManifestLock;
 use crate::records::{Note, NoteKind};
@@ -41,22 +42,23 @@ pub(super) fn intent(
 /// How many bytes a removal freed, none where the artifact was not there; or why the backup is still there.
 pub(super) type Outcome = Result<Option<u64>, Error>;
 
-/// The folders that are concerned and their entries, read once for many backups.
-struct Entries(HashMap<PathBuf, (EnvironmentFolder, Vec<FolderEntry>)>);
+/// The folders that are concerned, read once for many backups, and of each the entries by backup.
+struct Entries(HashMap<PathBuf, (EnvironmentFolder, HashMap<BackupId, Vec<FolderEntry>>)>);
 
 impl Entries {
     fn read(doomed: &[Doomed<'_>]) -> Result<Self, Error> {
         let mut entries = HashMap::new();
         for folder in doomed.iter().map(|one| &one.found.folder) {
             if !entries.contains_key(&folder.path) {
-                entries.insert(folder.path.clone(), (folder.clone(), folder.entries()?));
+                entries.insert(folder.path.clone(), (folder.clone(), by_backup(folder)?));
             }
         }
         Ok(Self(entries))
     }
 
-    fn of(&self, folder: &EnvironmentFolder) -> &[FolderEntry] {
-        self.0.get(&folder.path).map_or(&[], |(_, entries)| entries.as_slice())
+    fn of(&self, found: &Found) -> &[FolderEntry] {
+        let folder = self.0.get(&found.folder.path);
+        folder.and_then(|(_, entries)| entries.get(&found.id)).map_or(&[], Vec::as_slice)
     }
 
     /// Makes durable what was created in the folders, or removed from them.
@@ -64,6 +66,16 @@ impl Entries {
         let there = self.0.values().map(|(folder, _)| folder).filter(|one| one.path.is_dir());
         there.into_iter().try_for_each(store::sync)
     }
+}
+
+fn by_backup(folder: &EnvironmentFolder) -> Result<HashMap<BackupId, Vec<FolderEntry>>, Error> {
+    let mut by_backup: HashMap<BackupId, Vec<FolderEntry>> = HashMap::new();
+    for entry in folder.entries()? {
+        if let Some(id) = entry.kind.backup_id() {
+            by_backup.entry(id.clone()).or_default().push(entry);
+        }
+    }
+    Ok(by_backup)
 }
 
 /// Removes backups, and says of each what came of it. One that cannot be removed stays, marked, and the others
@@ -81,10 +93,8 @@ pub(super) async fn remove(
     // From the first note on there is no way back: a signal is heard once the removal is done.
     let run = &run.committed();
     let before = Entries::read(doomed)?;
-    let begun: Vec<Result<ManifestLock, Error>> = doomed
-        .iter()
-        .map(|one| begin(store, one, before.of(&one.found.folder), now, run))
-        .collect();
+    let begun: Vec<Result<ManifestLock, Error>> =
+        doomed.iter().map(|one| begin(store, one, before.of(one.found), now, run)).collect();
     before.sync()?;
     let entries = Entries::read(doomed)?;
     mark(store, doomed, &begun, &entries, run).await;
@@ -96,13 +106,11 @@ pub(super) async fn remove(
     entries.sync()?;
     let gone = || doomed.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
     let mut writer = store.catalogue.edit(run).await?;
-    for (one, _) in gone() {
-        writer.catalogue.remove(one.found.id.as_str());
-    }
+    writer.catalogue.remove(gone().map(|(one, _)| one.found.id.as_str()));
     writer.commit(run)?;
     for (one, _) in gone() {
-        let folder = &one.found.folder;
-        remove_deleting_notes_among(entries.of(folder), folder, &one.found.id)?;
+        let found = one.found;
+        remove_deleting_notes_among(entries.of(found), &found.folder, &found.id)?;
     }
     Ok(outcomes)
 }
@@ -122,7 +130,7 @@ fn begin(
     // Only its record can be left of a backup whose folder is gone.
     if found.folder.path.is_dir() {
         let note =
-            Note { last_good: one.last_good.then_some(true), ..deleting(store, found, now, run) };
+            Note { last_good: one.last_good.then_some(true), ..deleting(store, one, now, run) };
         write_note_among(entries, &found.folder, &found.id, &note, run)?;
     }
     Ok(lock)
@@ -139,8 +147,8 @@ async fn mark(
     let marking = async {
         let mut writer = store.catalogue.edit(run).await?;
         for (one, _) in doomed.iter().zip(begun).filter(|(_, begun)| begun.is_ok()) {
-            let folder = &one.found.folder;
-            store.put(&mut writer.catalogue, folder, &one.found.id, entries.of(folder))?;
+            let found = one.found;
+            store.put(&mut writer.catalogue, &found.folder, &found.id, entries.of(found))?;
         }
         writer.commit(run)
     };
@@ -155,12 +163,14 @@ fn remove_files(one: &Doomed<'_>, entries: &Entries) -> Outcome {
         return Ok(None);
     }
     let artifact = one.owned.then_some(found.artifact.as_path());
-    storage::remove_backup_files(&found.folder, &found.id, artifact, entries.of(&found.folder))
+    storage::remove_backup_files(&found.folder, &found.id, artifact, entries.of(found))
 }
 
-fn deleting(store: &Store<'_>, found: &Found, now: DateTime<Utc>, run: &Run) -> Note {
-    let in_folder = found.artifact.parent() == Some(found.folder.path.as_path());
-    let name = found.artifact.file_name().filter(|_| in_folder).map(Path::new);
+/// The note names the artifact only where that goes with the backup: whoever finishes the removal knows no more.
+fn deleting(store: &Store<'_>, one: &Doomed<'_>, now: DateTime<Utc>, run: &Run) -> Note {
+    let found = one.found;
+    let goes = one.owned && found.artifact.parent() == Some(found.folder.path.as_path());
+    let name = found.artifact.file_name().filter(|_| goes).map(Path::new);
     Note {
         artifact: name.map(|name| name.display().to_string()),
         project: Some(store.project.identity()),

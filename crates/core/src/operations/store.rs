@@ -191,12 +191,14 @@ impl<'a> Store<'a> {
         known: &HashMap<&str, &RecordView<'_>>,
         reconciled: &mut Reconciled,
     ) -> Result<(), Error> {
-        let counts = count_notes(&report.entries);
+        let told = noted(&report.entries);
         let identity = self.project.identity();
         for id in report.manifests.difference(&report.deletions) {
-            let counted = counts.get(id).copied().unwrap_or_default();
+            let of_it = told.get(id).copied().unwrap_or_default();
             let view = known.get(id.as_str());
-            if view.is_some_and(|view| view.notes_count.unwrap_or_default() == counted) {
+            if view.is_some_and(|view| {
+                of_it.is_known_to(view) && of_it.pinned() == view.standing().pinned
+            }) {
                 continue;
             }
             // What cannot be read stays where it is; rebuild-catalogue names it.
@@ -207,13 +209,13 @@ impl<'a> Store<'a> {
                 reconciled.put.push((id.clone(), self.catalogue_record(folder, &record)?));
             }
         }
-        for (id, counted) in counts {
-            let bare = !report.manifests.contains(&id) && !report.deletions.contains(&id);
+        for (id, of_it) in told {
+            let bare = !report.manifests.contains(id) && !report.deletions.contains(id);
             if let Some(view) = known.get(id.as_str()).filter(|_| bare)
-                && view.notes_count.unwrap_or_default() != counted
+                && !of_it.is_known_to(view)
             {
-                let notes = folder.notes(&id, &report.entries);
-                reconciled.put.push((id, verdict(view, &notes)));
+                let notes = folder.notes(id, &report.entries);
+                reconciled.put.push((id.clone(), verdict(view, &notes)));
             }
         }
         Ok(())
@@ -228,9 +230,7 @@ impl<'a> Store<'a> {
         for (id, record) in reconciled.put {
             writer.catalogue.put(&id, record).map_err(Error::internal)?;
         }
-        for (_, id) in &reconciled.removed {
-            writer.catalogue.remove(id.as_str());
-        }
+        writer.catalogue.remove(reconciled.removed.iter().map(|(_, id)| id.as_str()));
         writer.commit(run)?;
         let left = reconciled.removed.iter().filter_map(|(folder, id)| {
             let error = remove_deleting_notes(folder, id).err()?;
@@ -339,14 +339,36 @@ impl TidyStore {
     }
 }
 
-fn count_notes(entries: &[FolderEntry]) -> BTreeMap<BackupId, usize> {
-    let mut counts = BTreeMap::new();
+/// What the names of a backup's notes tell.
+#[derive(Clone, Copy, Default)]
+struct Noted<'a> {
+    count: usize,
+    /// The last note about a pin.
+    about_pin: Option<&'a NoteName>,
+}
+
+impl Noted<'_> {
+    fn is_known_to(&self, view: &RecordView<'_>) -> bool {
+        view.notes_count.unwrap_or_default() == self.count
+    }
+
+    fn pinned(&self) -> bool {
+        self.about_pin.is_some_and(|note| note.kind == NoteKind::Pinned)
+    }
+}
+
+fn noted(entries: &[FolderEntry]) -> BTreeMap<&BackupId, Noted<'_>> {
+    let mut noted: BTreeMap<&BackupId, Noted<'_>> = BTreeMap::new();
     for entry in entries {
-        if let FileKind::Note(id, _) = &entry.kind {
-            *counts.entry(id.clone()).or_default() += 1;
+        if let FileKind::Note(id, note) = &entry.kind {
+            let of_it = noted.entry(id).or_default();
+            of_it.count += 1;
+            if matches!(note.kind, NoteKind::Pinned | NoteKind::Unpinned) {
+                of_it.about_pin = of_it.about_pin.max(Some(note));
+            }
         }
     }
-    counts
+    noted
 }
 
 /// A record without a manifest keeps its own fields; only the verdict is renewed.
@@ -392,7 +414,7 @@ fn finish_removal(
 ) -> Result<(), Error> {
     let notes = folder.notes(id, &report.entries);
     let artifacts = notes.iter().filter_map(|note| note.artifact.as_deref());
-    for name in artifacts.filter(|name| is_plain_name(name)) {
+    for name in artifacts.filter(|name| is_own_name(name, id)) {
         storage::remove(&folder.path.join(name))?;
     }
     for entry in report.entries.iter().filter(|entry| entry.kind == FileKind::Artifact(id.clone()))
@@ -469,6 +491,8 @@ pub(super) fn remove_deleting_notes_among(
     Ok(())
 }
 
-fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
+/// Whether a note of a backup may let a file of that name go: one in its own folder, and of no other backup.
+fn is_own_name(name: &str, id: &BackupId) -> bool {
+    let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && !name.starts_with('.');
+    plain && FileKind::of(name).backup_id().is_none_or(|of| of == id)
 }

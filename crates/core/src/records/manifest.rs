@@ -27,6 +27,9 @@ pub struct Manifest {
     pub environment: String,
     /// A digest that tells the project from others at the same location.
     pub project: String,
+    /// Whether its location is outside of the project: inside of another one, perhaps. Absent where it is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub outside_project: bool,
     /// The database that was dumped.
     pub database: DatabaseFactsRecorded,
     /// When the backup was made, UTC: the only time that rules use.

@@ -172,7 +172,6 @@ impl Record {
                 }
                 let about_pins =
                     |note: &Note| matches!(note.kind, NoteKind::Pinned | NoteKind::Unpinned);
-                // A field that is left out stays in the catalogue as it was.
                 if !self.notes.iter().any(about_pins) {
                     record.remove("pinned");
                 }

@@ -123,10 +123,11 @@ impl Location {
         self.inside_project
     }
 
-    /// Whether a manifest found here speaks of this project: what lies inside the project is its own
-    /// wherever the project was moved.
+    /// Whether a manifest found here speaks of this project: what was made inside the project is its own wherever
+    /// the project was moved. What came from outside, from a project that lies in this one, is only its maker's.
     pub fn is_of(&self, project_identity: &str, manifest: &Manifest) -> bool {
-        self.inside_project || manifest.project == project_identity
+        let own = self.inside_project && !manifest.outside_project;
+        own || manifest.project == project_identity
     }
 }
 

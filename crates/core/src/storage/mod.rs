@@ -7,6 +7,7 @@ mod names;
 mod partial;
 mod sweep;
 
+use std::fs::Metadata;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -15,8 +16,8 @@ use crate::error::Error;
 use crate::run::RunId;
 
 pub use durable::{
-    create_folder, create_new, create_new_folder, replace_file, sync_folder, write_new_file,
-    write_one_of_many,
+    create_folder, create_new, create_new_folder, open_regular, replace_file, sync_folder,
+    write_new_file, write_one_of_many,
 };
 pub use host::host_name;
 pub(crate) use location::resolved;
@@ -70,7 +71,18 @@ pub fn time_at(file: &Path) -> Option<DateTime<Utc>> {
 /// # Errors
 /// It is not there, or cannot be read.
 pub fn artifact_bytes(path: &Path) -> std::io::Result<u64> {
-    let metadata = path.symlink_metadata()?;
+    bytes_of(path, &path.symlink_metadata()?)
+}
+
+/// The same of what a link leads to.
+///
+/// # Errors
+/// It is not there, or cannot be read.
+pub fn artifact_bytes_behind_links(path: &Path) -> std::io::Result<u64> {
+    bytes_of(path, &path.metadata()?)
+}
+
+fn bytes_of(path: &Path, metadata: &Metadata) -> std::io::Result<u64> {
     if !metadata.is_dir() {
         return Ok(metadata.len());
     }

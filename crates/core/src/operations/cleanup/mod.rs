@@ -33,8 +33,9 @@ use crate::size;
 pub(super) use automatic::after_create;
 use told::Cleaned;
 
-/// How many backups are removed between two looks at whether somebody wants it to stop.
-const BATCH: usize = 128;
+/// How many backups are removed between two looks at whether somebody wants it to stop, and at all manifests. The lock
+/// that others wait for is held for a second or two meanwhile.
+const BATCH: usize = 512;
 /// How many backups a question or an answer names.
 const MOST_NAMED: usize = 20;
 

@@ -179,6 +179,7 @@ fn manifest(
         backup_id: claim.id.to_string(),
         environment: order.folder.environment.to_string(),
         project: store.project.identity(),
+        outside_project: !store.location.is_inside_project(),
         database: DatabaseFactsRecorded {
             engine: order.target.engine().to_owned(),
             name: order.target.name(),
