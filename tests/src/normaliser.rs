@@ -69,7 +69,10 @@ impl Normaliser {
         let mut normal = Map::new();
         for (name, value) in fields {
             let value = match name.as_str() {
-                "duration_seconds" | "writers_blocked_seconds" | "restore_seconds"
+                "duration_seconds"
+                | "writers_blocked_seconds"
+                | "restore_seconds"
+                | "age_seconds"
                     if value.is_number() =>
                 {
                     "<seconds>".into()

@@ -54,7 +54,7 @@ pub use pace::{Pace, Pacer};
 pub use progress::{Completion, Happening, Progress, Step};
 pub use project::Surroundings;
 pub use records::{Manifest, Migrations, Note};
-pub use run::{Run, RunId};
+pub use run::{Run, RunId, seconds_of};
 pub use runs::{BackgroundRun, RunFolder};
 pub use secret::Secret;
 pub use storage::{available_space, replace_file, write_new_file};

@@ -81,9 +81,13 @@ impl Run {
 
     /// Seconds since the run began, to the millisecond.
     pub fn seconds(&self) -> f64 {
-        let milliseconds = self.started.elapsed().as_millis();
-        f64::from(u32::try_from(milliseconds).unwrap_or(u32::MAX)) / 1000.0
+        seconds_of(self.started.elapsed())
     }
+}
+
+/// A time in seconds, to the millisecond: what is written in JSON then is read back as the same number.
+pub fn seconds_of(elapsed: Duration) -> f64 {
+    f64::from(u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX)) / 1000.0
 }
 
 /// A run's id: 16 hexadecimal digits.

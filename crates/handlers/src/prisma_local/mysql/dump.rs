@@ -5,7 +5,9 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
-use backup_core::{Checksums, Compression, Destination, DumpOrder, Dumped, Error, Migrations, Run};
+use backup_core::{
+    Checksums, Compression, Destination, DumpOrder, Dumped, Error, Migrations, Run, seconds_of,
+};
 use backup_protocol::{Format, RowCounts};
 
 use super::connect::{DUMP, Reached, Reaching};
@@ -64,7 +66,7 @@ pub(super) fn dump(
             stream(reaching, reached, order, &before, destination.file, &destination.path, run)?
         }
     };
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = seconds_of(begun.elapsed());
     let mut warnings = dump_tool::warnings(&outcome.tool.0, &outcome.words);
     warnings.extend(migrations::warning(&outcome.migrations));
     warnings.extend(outcome.warning);

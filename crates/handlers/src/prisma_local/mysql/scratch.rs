@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use backup_core::{
     Error, Interrupt, LiveDatabase, LiveState, Migrations, Run, RunId, ScratchOrder,
-    ScratchRestored, sha256_of_lines,
+    ScratchRestored, seconds_of, sha256_of_lines,
 };
 use backup_protocol::{Format, RowCounts};
 
@@ -188,7 +188,7 @@ fn load_and_count(
 ) -> Result<ScratchRestored, Error> {
     let begun = Instant::now();
     load(reaching, reached, scratch, order, run)?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = seconds_of(begun.elapsed());
     let mut session = reaching.open_in(reached, &scratch.name)?;
     let LiveState { migrations, mut row_counts } =
         read_state(reaching, reached.family, &mut session, &order.migrations_table, true)?;

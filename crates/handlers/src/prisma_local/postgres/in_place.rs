@@ -7,7 +7,9 @@
 
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored, ToolSettings};
+use backup_core::{
+    Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored, ToolSettings, seconds_of,
+};
 
 use super::connect::{Reached, Reaching, prepare};
 use super::own_objects::{self, Object};
@@ -182,7 +184,7 @@ pub(super) fn restore(
     };
     let begun = Instant::now();
     let extensions = load(reaching, transaction, order, omitted, run)?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = seconds_of(begun.elapsed());
     let (LiveState { row_counts, migrations }, subscriptions) =
         look(transaction, order, &extensions).map_err(failed)?;
     if let Some((table, _)) = row_counts.iter().find(|(_, count)| count.is_none()) {

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored};
+use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored, seconds_of};
 use backup_protocol::Format;
 
 use super::archive;
@@ -192,7 +192,7 @@ fn load_and_count(
 ) -> Result<ScratchRestored, Error> {
     let begun = Instant::now();
     load(reaching, reached, scratch, order, run)?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = seconds_of(begun.elapsed());
     let mut session = reaching.open_in(&reached.psql, &scratch.name, scratch.options)?;
     let failed = |end| reaching.failed(end);
     let subscriptions = leave_subscriptions(&mut session).map_err(failed)?;

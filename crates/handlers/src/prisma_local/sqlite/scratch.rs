@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
-use backup_core::{Error, Run, ScratchOrder, ScratchRestored};
+use backup_core::{Error, Run, ScratchOrder, ScratchRestored, seconds_of};
 use backup_protocol::Format;
 use rusqlite::Connection;
 
@@ -29,7 +29,7 @@ pub(super) fn restore(
         Format::Sql => load(order, scratch, threads, run)?,
         _ => copy(order, scratch, threads, run)?,
     }
-    let seconds = begun.elapsed().as_secs_f64();
+    let seconds = seconds_of(begun.elapsed());
     if let Some(flaw) = engine_check(scratch, EngineCheck::Integrity, &run.interrupt)? {
         return Err(Error::RestoreFailed { detail: flaw, words: None });
     }
