@@ -75,6 +75,23 @@ fn a_place_where_no_directory_can_be_made_is_named() {
 }
 
 #[test]
+fn a_file_where_the_directory_should_be_is_told_by_the_plan_and_by_the_backup() {
+    let project = Project::bookshop();
+    let path = project.backups().join("dev");
+    std::fs::create_dir_all(project.backups()).unwrap();
+    std::fs::write(&path, "theirs").unwrap();
+    // That it may be run makes it no directory.
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut plan = create("dev");
+    plan["parameters"]["dry_run"] = json!(true);
+    for request in [plan, create("dev")] {
+        let failed = project.fail(&request, "directory_not_writable");
+        assert_eq!(failed["result"]["permissions"], "-rwxr-xr-x", "{failed:#}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+}
+
+#[test]
 fn a_storage_location_that_is_not_ours_is_named() {
     let user = unprivileged();
     user.project.configure(|configuration| {

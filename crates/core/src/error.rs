@@ -429,8 +429,14 @@ impl Error {
 
     /// A failure to create something in `directory`, told apart by its cause.
     pub fn creating_in(directory: &Path, source: io::Error) -> Self {
-        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-        if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) {
+        use io::ErrorKind::{AlreadyExists, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+        let refused = match source.kind() {
+            PermissionDenied | ReadOnlyFilesystem | NotADirectory => true,
+            // A file is where the folder should be.
+            AlreadyExists => directory.exists() && !directory.is_dir(),
+            _ => false,
+        };
+        if refused {
             let mode = crate::storage::nearest_mode(directory);
             return Self::DirectoryNotWritable { directory: directory.to_path_buf(), mode };
         }

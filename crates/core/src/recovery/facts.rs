@@ -2,6 +2,7 @@
 
 use backup_protocol::{ErrorFacts, RequestFault};
 use chrono::SecondsFormat;
+use rustix::fs::FileType;
 
 use super::{FailureContext, LONGEST_FINDING, MOST_KNOWN, cut};
 
@@ -117,11 +118,12 @@ fn verification_facts(failure: &VerificationFailure) -> ErrorFacts {
     }
 }
 
-/// Permissions as `ls` shows a directory's.
+/// Permissions as `ls` shows them, of a directory or of a file in its place.
 fn permissions(mode: u32) -> String {
     let bits = (0..9).rev().map(|bit| {
         let letter = ['x', 'w', 'r'].get(bit % 3).copied().unwrap_or('-');
         if mode & (1 << bit) == 0 { '-' } else { letter }
     });
-    std::iter::once('d').chain(bits).collect()
+    let kind = if FileType::from_raw_mode(mode).is_file() { '-' } else { 'd' };
+    std::iter::once(kind).chain(bits).collect()
 }

@@ -163,7 +163,7 @@ impl EnvironmentFolder {
     pub fn is_writable(&self) -> bool {
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         let existing = self.path.ancestors().find(|folder| folder.exists());
-        existing.is_some_and(|folder| rustix::fs::access(folder, access).is_ok())
+        existing.is_some_and(|folder| folder.is_dir() && rustix::fs::access(folder, access).is_ok())
     }
 
     /// The manifest's path.
