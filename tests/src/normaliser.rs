@@ -8,10 +8,10 @@
 //! | a cursor | `<cursor 1>`, likewise |
 //! | a time | `<now>`, `<now+30 days>`, `<now+10 minutes>` |
 //! | checksums, run ids, stamps in file names | `<sha256>`, `<run>`, `<stamp>` |
-//! | durations, free space, versions, sizes of compressed files | `"<seconds>"`, `"<free>"`, … |
+//! | durations, free space, versions, sizes of compressed files and of databases at a server | `"<seconds>"`, `"<free>"`, … |
 //!
 //! Times and ids of the past, such as fixtures have, stay as they are. The numbered names may stand in a
-//! request, which gets the real thing in their place.
+//! request, which gets the real thing in their place, and so may `<run>`: the run that was told of last.
 
 use std::path::Path;
 
@@ -24,7 +24,11 @@ const SLACK: TimeDelta = TimeDelta::minutes(2);
 /// Knows what one conversation has met so far.
 #[derive(Debug)]
 pub struct Normaliser {
-    root: String,
+    /// What is the machine's own, and its names.
+    known: Vec<(String, &'static str)>,
+    /// Whether sizes depend on the version of a server and its tools.
+    of_server: bool,
+    run: String,
     began: DateTime<Utc>,
     seconds: Vec<String>,
     tokens: Vec<String>,
@@ -34,14 +38,26 @@ pub struct Normaliser {
 impl Normaliser {
     /// A normaliser for a project in this folder.
     pub fn new(root: &Path) -> Self {
-        let root = root.to_str().unwrap().to_owned();
-        let (seconds, tokens, cursors) = Default::default();
-        Self { root, began: Utc::now(), seconds, tokens, cursors }
+        let known = vec![(root.to_str().unwrap().to_owned(), "<project>")];
+        let (of_server, run, seconds, tokens, cursors) = Default::default();
+        Self { known, of_server, run, began: Utc::now(), seconds, tokens, cursors }
+    }
+
+    /// Lets answers be about databases of a PostgreSQL server of this version.
+    pub fn know_postgres(&mut self, version: &str) {
+        let package = |major| format!("postgresql-client-{major}");
+        let major = version.split('.').next().unwrap();
+        self.known.push((version.to_owned(), "<server version>"));
+        self.known.push((package(major), "postgresql-client-<server version>"));
+        self.of_server = true;
     }
 
     /// Puts the real things in place of the names in a request or a path.
     pub fn fill_in(&self, text: &str) -> String {
-        let mut filled = text.replace("<project>", &self.root);
+        let mut filled = text.replace("<run>", &self.run);
+        for (thing, name) in &self.known {
+            filled = filled.replace(name, thing);
+        }
         for (kind, known) in
             [("second", &self.seconds), ("token", &self.tokens), ("cursor", &self.cursors)]
         {
@@ -65,7 +81,7 @@ impl Normaliser {
     }
 
     fn object(&mut self, fields: Map<String, Value>) -> Map<String, Value> {
-        let compressed = is_about_compressed(&fields);
+        let varies = self.of_server || is_about_compressed(&fields);
         let mut normal = Map::new();
         for (name, value) in fields {
             let value = match name.as_str() {
@@ -87,7 +103,7 @@ impl Normaliser {
                 "next_cursor" => {
                     number(&mut self.cursors, "cursor", value.as_str().unwrap()).into()
                 }
-                _ if compressed && is_size(&name) => "<size>".into(),
+                _ if varies && is_size(&name) => "<size>".into(),
                 _ => self.normalise(value),
             };
             normal.insert(self.text(&name), value);
@@ -111,8 +127,8 @@ impl Normaliser {
 
     /// The name for what `rest` begins with, and its length; none where it begins with nothing of note.
     fn name_for(&mut self, rest: &str) -> Option<(usize, String)> {
-        if rest.starts_with(&self.root) {
-            return Some((self.root.len(), "<project>".to_owned()));
+        if let Some((thing, name)) = self.known.iter().find(|(thing, _)| rest.starts_with(thing)) {
+            return Some((thing.len(), (*name).to_owned()));
         }
         if let Some(length) = shaped(rest, &format!("##########.{}.{}", hex(16), hex(64))) {
             return Some((length, number(&mut self.tokens, "token", &rest[..length])));
@@ -129,8 +145,12 @@ impl Normaliser {
         }
         let fixed = [("########T#########", "<stamp>"), ("########T######", "<stamp>")]
             .map(|(s, n)| (s.to_owned(), n));
-        let fixed = fixed.into_iter().chain([(hex(64), "<sha256>"), (hex(16), "<run>")]);
-        fixed.into_iter().find_map(|(shape, name)| Some((shaped(rest, &shape)?, name.to_owned())))
+        let mut fixed = fixed.into_iter().chain([(hex(64), "<sha256>"), (hex(16), "<run>")]);
+        let (length, name) = fixed.find_map(|(shape, name)| Some((shaped(rest, &shape)?, name)))?;
+        if name == "<run>" {
+            rest[..length].clone_into(&mut self.run);
+        }
+        Some((length, name.to_owned()))
     }
 
     fn is_of_this_run(&self, time: DateTime<Utc>) -> bool {
@@ -180,6 +200,8 @@ fn is_size(field: &str) -> bool {
             | "compression_ratio"
             | "expected_size_min_bytes"
             | "actual_size_bytes"
+            | "database_bytes"
+            | "safety_backup_bytes"
     )
 }
 

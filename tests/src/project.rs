@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::servers::program;
 use crate::{binary, repository};
 
 /// Where the binary finds other programs.
@@ -170,7 +171,17 @@ impl Project {
 
     /// The host's command, started in the project with an empty environment.
     pub fn host(&self) -> Command {
-        let mut command = Command::new(binary());
+        self.in_project(Command::new(binary()))
+    }
+
+    /// The same under another clock, as `faketime` reads it: `+40d`, `+0 x100`.
+    pub fn host_under_clock(&self, clock: &str) -> Command {
+        let mut command = Command::new(program("faketime"));
+        command.args(["-f", clock]).arg(binary());
+        self.in_project(command)
+    }
+
+    fn in_project(&self, mut command: Command) -> Command {
         command.env_clear().env("PATH", START_OF_PATH).current_dir(self.root());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -7,26 +7,37 @@
 //! |---|---|
 //! | `{"configure": {…}}` | merges into the configuration; null removes |
 //! | `{"variables": {…}}` | sets variables of the host's environment |
-//! | `{"sql": {"environment": …, "script": …}}` | runs a script on a live database |
+//! | `{"postgres": {"environment": …, "database": …, "user": …}}` | makes a database on the shared PostgreSQL server for an environment; its URL names the superuser, or a new role without rights; every name belongs to one case |
+//! | `{"sql": {"environment": …, "script": …}}` | runs a script on a live database, as superuser on PostgreSQL |
 //! | `{"write": {"path": …, "text": …}}` | writes a file, with its folders |
+//! | `{"program": {"path": …, "text": …}}` | writes a shell script that may be run; `$real` is the real program of that file name |
+//! | `{"patch": {"path": …, "json": …}}` | merges into a JSON file; null removes |
 //! | `{"truncate": {"path": …, "bytes": …}}` | cuts a file |
 //! | `{"flip": {"path": …, "at": …}}` | changes one byte of a file |
 //! | `{"remove": path}` | removes a file or a folder |
+//! | `{"hold": path}` | holds the lock of a file for the length of the case, as another process would |
+//! | `{"await": path}` | waits until a file is there, such as one that a program writes |
+//! | `{"hasten": n}` | lets the clock of hosts run so many times as fast, where a long patience must end |
 //! | `{"ask": {…}}` | sends a request that must succeed |
 //!
 //! Names such as `<second 1>` (see `normaliser`) may stand in requests and paths. In a request
 //! `<1048576 x>` is that many letters, `<byte ff>` that byte.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Map, Value};
 
 use crate::conversation::Conversation;
+use crate::live_host::wait_until;
 use crate::normaliser::Normaliser;
 use crate::schemas::Schemas;
+use crate::servers::{PostgresServer, program};
 use crate::{Project, repository};
 
 /// The variable that turns a test into a recording.
@@ -139,13 +150,19 @@ struct Stage {
     variables: Vec<(String, String)>,
     /// Files that a step wrote, which no schema needs to know.
     written: Vec<PathBuf>,
+    /// The databases at the server, by their environments.
+    at_server: BTreeMap<String, String>,
+    held: Vec<File>,
+    haste: Option<u64>,
 }
 
 impl Stage {
     fn set(case: &Path) -> Self {
         let project = Project::bookshop();
         let normaliser = Normaliser::new(&project.root());
-        let mut stage = Self { project, normaliser, variables: Vec::new(), written: Vec::new() };
+        let (variables, written, at_server, held) = Default::default();
+        let mut stage =
+            Self { project, normaliser, variables, written, at_server, held, haste: None };
         if let Ok(text) = std::fs::read_to_string(case.join("setup.json")) {
             let steps: Vec<Map<String, Value>> = serde_json::from_str(&text).unwrap();
             for (name, step) in steps.iter().flatten() {
@@ -155,8 +172,11 @@ impl Stage {
         stage
     }
 
-    fn host(&self) -> std::process::Command {
-        let mut host = self.project.host();
+    fn host(&self) -> Command {
+        let mut host = match self.haste {
+            Some(times) => self.project.host_under_clock(&format!("+0 x{times}")),
+            None => self.project.host(),
+        };
         let variables = self.variables.iter();
         host.envs(variables.map(|(name, value)| (name, self.normaliser.fill_in(value))));
         host
@@ -174,19 +194,25 @@ impl Stage {
                 self.variables
                     .extend(variables.map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned())));
             }
-            "sql" => {
-                let database = self.project.database(step["environment"].as_str().unwrap());
-                database.execute_batch(step["script"].as_str().unwrap()).unwrap();
-            }
+            "postgres" => self.move_to_postgres(step),
+            "sql" => self.run_script(step),
             "write" => {
+                self.write(step, "", 0o644);
+            }
+            "program" => {
+                let name = Path::new(step["path"].as_str().unwrap()).file_name().unwrap();
+                let real = program(name.to_str().unwrap());
+                self.write(step, &format!("#!/bin/sh\nreal='{}'\n", real.display()), 0o755);
+            }
+            "patch" => {
                 let path = self.path(&step["path"]);
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                let text = self.normaliser.fill_in(step["text"].as_str().unwrap());
-                std::fs::write(&path, text).unwrap();
-                self.written.push(path);
+                let text = std::fs::read_to_string(&path).unwrap();
+                let mut value = serde_json::from_str(&text).unwrap();
+                merge(&mut value, &step["json"]);
+                std::fs::write(path, value.to_string()).unwrap();
             }
             "truncate" => {
-                let file = std::fs::File::options().write(true).open(self.path(&step["path"]));
+                let file = File::options().write(true).open(self.path(&step["path"]));
                 file.unwrap().set_len(step["bytes"].as_u64().unwrap()).unwrap();
             }
             "flip" => flip(&self.path(&step["path"]), step["at"].as_u64().unwrap()),
@@ -198,6 +224,18 @@ impl Stage {
                     std::fs::remove_file(path).unwrap();
                 }
             }
+            "hold" => {
+                let path = self.path(step);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                let file = File::options().append(true).create(true).open(path).unwrap();
+                file.try_lock().unwrap();
+                self.held.push(file);
+            }
+            "await" => {
+                let path = self.path(step);
+                wait_until("the file is there", || path.exists());
+            }
+            "hasten" => self.haste = step.as_u64(),
             "ask" => {
                 let request = self.normaliser.fill_in(&step.to_string());
                 let input = format!("{request}\n");
@@ -207,6 +245,42 @@ impl Stage {
                 self.normaliser.normalise(answer);
             }
             other => panic!("setup.json has no step {other}"),
+        }
+    }
+
+    /// Writes the file that a step says, with these permissions whatever the umask is.
+    fn write(&mut self, step: &Value, before: &str, mode: u32) {
+        let path = self.path(&step["path"]);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let text = self.normaliser.fill_in(step["text"].as_str().unwrap());
+        std::fs::write(&path, format!("{before}{text}")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        self.written.push(path);
+    }
+
+    fn move_to_postgres(&mut self, step: &Value) {
+        let server = PostgresServer::shared();
+        let database = step["database"].as_str().unwrap();
+        server.create_database(database);
+        let mut address = server.address(database);
+        if let Some(user) = step["user"].as_str() {
+            server.create_role(user, "secret", "");
+            address = address.user(user, "secret");
+        }
+        let environment = step["environment"].as_str().unwrap();
+        self.variables.push((Project::url_variable(environment), address.to_string()));
+        self.at_server.insert(environment.to_owned(), database.to_owned());
+        self.normaliser.know_postgres(&server.value("postgres", "SHOW server_version"));
+    }
+
+    fn run_script(&self, step: &Value) {
+        let (environment, script) =
+            (step["environment"].as_str().unwrap(), step["script"].as_str().unwrap());
+        match self.at_server.get(environment) {
+            Some(database) => {
+                PostgresServer::shared().sql(database, script);
+            }
+            None => self.project.database(environment).execute_batch(script).unwrap(),
         }
     }
 
@@ -291,7 +365,7 @@ fn merge(target: &mut Value, patch: &Value) {
 fn flip(path: &Path, at: u64) {
     let mut bytes = std::fs::read(path).unwrap();
     bytes[usize::try_from(at).unwrap()] ^= 0xff;
-    std::fs::File::create(path).unwrap().write_all(&bytes).unwrap();
+    File::create(path).unwrap().write_all(&bytes).unwrap();
 }
 
 /// Puts bytes in place of `<byte ff>` and letters in place of `<10 x>`.

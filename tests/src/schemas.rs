@@ -1,6 +1,6 @@
 //! The committed schemas, ready to judge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use jsonschema::Validator;
@@ -47,6 +47,13 @@ impl Schemas {
     /// Every schema by its name.
     pub fn all(&self) -> &BTreeMap<String, Value> {
         &self.texts
+    }
+
+    /// The codes of errors that an envelope may have.
+    pub fn codes(&self) -> BTreeSet<String> {
+        let code = &self.texts["envelope"]["properties"]["code"];
+        let codes = code["anyOf"][0]["oneOf"].as_array().unwrap().iter();
+        codes.map(|code| code["const"].as_str().unwrap().to_owned()).collect()
     }
 
     /// What a schema finds wrong with a value, each with its place; nothing where it fits.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use backup_protocol::Operation;
+use backup_tests::Schemas;
 use backup_tests::replay::{Case, replay};
+use serde_json::Value;
 
 #[test]
 fn create_backup_answers_as_recorded() {
@@ -92,36 +94,36 @@ fn every_operation_is_replayed() {
     }
 }
 
+/// What no request is answered with yet, and why.
+const UNANSWERED: [(&str, &str); 3] = [
+    ("provider_failed", "no handler speaks with a cloud provider yet"),
+    ("quota_exceeded", "no handler speaks with a cloud provider yet"),
+    ("internal", "only a fault of the program answers it, and a known one is mended"),
+];
+
+/// The codes of an answer: its own, and that of the run in the background which it ended.
+fn codes(answer: &Value) -> Vec<String> {
+    let at = |place| answer.pointer(place);
+    let ended = at("/result/was_running") == Some(&Value::Bool(true));
+    let of_run = at("/result/envelope/code").filter(|_| ended);
+    let codes = at("/code").into_iter().chain(of_run);
+    codes.filter_map(|code| code.as_str().map(str::to_owned)).collect()
+}
+
 #[test]
-fn every_code_that_a_sqlite_project_meets_alone_is_replayed() {
-    let cases = Case::all();
-    let met: BTreeSet<String> = cases
-        .iter()
-        .flat_map(Case::expected)
-        .filter_map(|answer| answer["code"].as_str().map(str::to_owned))
-        .collect();
-    // The others take a full disk, another process, a lost right, a signal or a server.
-    for code in [
-        "config_not_found",
-        "config_invalid",
-        "environment_not_found",
-        "database_url_missing",
-        "unsupported_database",
-        "connection_failed",
-        "verification_failed",
-        "backup_not_found",
-        "confirmation_required",
-        "confirmation_invalid",
-        "last_good_backup",
-        "catalogue_damaged",
-        "catalogue_newer",
-        "invalid_json",
-        "invalid_encoding",
-        "line_too_long",
-        "unknown_operation",
-        "unknown_parameter",
-        "invalid_request",
-    ] {
-        assert!(met.contains(code), "no case ends with {code}");
+fn every_code_is_replayed_but_those_that_nothing_answers_yet() {
+    let replayed: BTreeSet<String> =
+        Case::all().iter().flat_map(Case::expected).flat_map(|answer| codes(&answer)).collect();
+    let of_protocol = Schemas::committed().codes();
+    for code in &of_protocol {
+        let unanswered = UNANSWERED.iter().find(|(unanswered, _)| unanswered == code);
+        match (replayed.contains(code), unanswered) {
+            (false, None) => panic!("no case ends with {code}"),
+            (true, Some((_, why))) => panic!("{code} is answered, though {why}"),
+            _ => {}
+        }
+    }
+    for (code, _) in UNANSWERED {
+        assert!(of_protocol.contains(code), "the protocol has no code {code}");
     }
 }

@@ -1,23 +1,19 @@
 //! Clocks that jump, files that stay, readers at work, kills.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use backup_tests::Project;
 use backup_tests::artifacts::{assert_all_verify, assert_nothing_is_half};
 use backup_tests::live_host::{LiveHost, torture};
 use backup_tests::unprivileged::{Permissions, Unprivileged};
-use backup_tests::{Project, binary};
 use serde_json::{Value, json};
 
 use super::{aged, cleanup, create, left, reasons};
 
 /// Answers under a clock that is so many days ahead.
 fn ask_ahead(project: &Project, days: i64, request: &Value) -> Value {
-    let mut command = Command::new("faketime");
-    command.args(["-f", &format!("{days:+}d")]).arg(binary());
-    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    command.env("DONT_FAKE_MONOTONIC", "1").current_dir(project.root());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = project.host_under_clock(&format!("{days:+}d"));
+    command.env("DONT_FAKE_MONOTONIC", "1");
     let mut answers = Project::converse(&mut command, format!("{request}\n").as_bytes());
     assert_eq!(answers.envelopes.len(), 1, "{answers:?}");
     answers.envelopes.remove(0)
