@@ -297,8 +297,9 @@ fn look(
 }
 
 fn warnings(kept: &[Kept], subscriptions: &[String]) -> Vec<String> {
-    let names: Vec<String> = kept
-        .iter()
+    // It is in every database.
+    let told = kept.iter().filter(|kept| **kept != Kept::Extension("plpgsql".to_owned()));
+    let names: Vec<String> = told
         .map(|kept| match kept {
             Kept::Schema(name) => format!("the schema {name}"),
             Kept::Extension(name) => format!("the extension {name}"),
