@@ -81,13 +81,15 @@ impl Run {
 
     /// Seconds since the run began, to the millisecond.
     pub fn seconds(&self) -> f64 {
-        seconds_of(self.started.elapsed())
+        let milliseconds = self.started.elapsed().as_millis();
+        f64::from(u32::try_from(milliseconds).unwrap_or(u32::MAX)) / 1000.0
     }
 }
 
-/// A time in seconds, to the millisecond: what is written in JSON then is read back as the same number.
+/// A time in seconds, to the microsecond: so many digits are read back from JSON as the number that was written.
 pub fn seconds_of(elapsed: Duration) -> f64 {
-    f64::from(u32::try_from(elapsed.as_millis()).unwrap_or(u32::MAX)) / 1000.0
+    let whole = f64::from(u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX));
+    (whole * 1e6 + f64::from(elapsed.subsec_micros())) / 1e6
 }
 
 /// A run's id: 16 hexadecimal digits.

@@ -343,3 +343,27 @@ fn a_lock_on_a_table_keeps_nobody_from_asking_for_a_backup_that_covers() {
     project.succeed(&json!({"operation": "guard", "parameters": {"environment": "dev"}}));
     assert!(began.elapsed() < Duration::from_secs(20));
 }
+
+#[test]
+fn what_jobs_cannot_restore_side_by_side_one_restores() {
+    let server = PostgresServer::shared();
+    let database = server.new_database("jobs");
+    server.sql(
+        &database,
+        "CREATE TABLE users (id integer PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'a'); \
+         CREATE MATERIALIZED VIEW totals AS SELECT u.id, u.name, count(*) FROM users u GROUP BY u.id; CREATE UNIQUE INDEX ON totals (id); \
+         CREATE TABLE clustered (a integer, b integer NOT NULL); INSERT INTO clustered SELECT n, n FROM generate_series(1, 20000) n; \
+         CREATE INDEX ia ON clustered (a); CREATE UNIQUE INDEX ib ON clustered (b); \
+         ALTER TABLE clustered CLUSTER ON ia; ALTER TABLE clustered REPLICA IDENTITY USING INDEX ib",
+    );
+    let before = (server.schema(&database), server.content(&database));
+    let project = project(server.url(&database));
+    for format in ["custom", "directory"] {
+        let id = made(&project, format, &json!(true));
+        let proof = json!({"backup_id": id, "level": "restore"});
+        project.succeed(&json!({"operation": "verify-backup", "parameters": proof}));
+        server.sql(&database, "DROP TABLE clustered");
+        project.succeed(&restore(&id));
+        assert_eq!((server.schema(&database), server.content(&database)), before, "{format}");
+    }
+}

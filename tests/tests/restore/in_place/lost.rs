@@ -100,13 +100,70 @@ fn what_is_made_while_the_safety_backup_is_made_stops_it() {
         let failed = tenant.project.fail(&in_place(&id), "restore_failed");
         stop.store(true, Ordering::Relaxed);
         assert!(
-            failed["error"].as_str().unwrap().contains("meanwhile there were made"),
+            failed["error"].as_str().unwrap().contains("meanwhile there were made or changed"),
             "{failed:#}"
         );
     });
     assert_eq!(tenant.value("SELECT count(*) FROM items"), "2");
     tenant.project.succeed(&in_place(&id));
     assert_eq!(tenant.value("SELECT count(*) FROM items"), "1");
+}
+
+#[test]
+fn large_objects_and_functions_that_are_written_meanwhile_stop_it() {
+    let tenant = Tenant::new("written");
+    tenant.sql("CREATE TABLE items (id integer); SELECT lo_from_bytea(4711, 'old'); CREATE FUNCTION kept() RETURNS integer LANGUAGE sql AS 'SELECT 0'");
+    let id = made(&tenant.project, "sql", &json!(true));
+    let oid = tenant.value("SELECT oid FROM pg_largeobject_metadata");
+    for (write, words) in [
+        (
+            format!("SELECT lo_put({oid}, 0, convert_to(clock_timestamp()::text, 'UTF8'))"),
+            "large objects were written to",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION public.kept() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+                .to_owned(),
+            "function public.kept()",
+        ),
+    ] {
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let write = format!("SET ROLE \"{}\"; {write}", tenant.role);
+                    drop(tenant.server.try_sql(&tenant.database, &write));
+                }
+            });
+            std::thread::sleep(Duration::from_millis(100));
+            let failed = tenant.project.fail(&in_place(&id), "restore_failed");
+            stop.store(true, Ordering::Relaxed);
+            assert!(failed["error"].as_str().unwrap().contains(words), "{failed:#}");
+        });
+    }
+    tenant.project.succeed(&in_place(&id));
+}
+
+#[test]
+fn a_table_that_is_made_while_locks_are_waited_for_is_locked_or_stops_it() {
+    let tenant = Tenant::new("late");
+    tenant.sql("CREATE TABLE items (id integer)");
+    let id = made(&tenant.project, "sql", &json!(true));
+    let mut request = in_place(&id);
+    request["parameters"]["skip_safety_backup"] = true.into();
+    // A reader whom nobody may end: the emptying waits for it, and more than once.
+    let mut reader = tenant.server.session(&tenant.database);
+    reader.sql("BEGIN; SELECT count(*) FROM public.items;");
+    std::thread::scope(|scope| {
+        let restoring = scope.spawn(|| tenant.project.fail(&request, "restore_failed"));
+        std::thread::sleep(Duration::from_secs(2));
+        tenant.sql("CREATE TABLE late AS SELECT generate_series(1, 1000)");
+        std::thread::sleep(Duration::from_secs(1));
+        drop(reader);
+        let failed = restoring.join().unwrap();
+        assert!(failed["error"].as_str().unwrap().contains("table public.late"), "{failed:#}");
+    });
+    assert_eq!(tenant.value("SELECT count(*) FROM late"), "1000");
+    tenant.project.succeed(&request);
 }
 
 #[test]

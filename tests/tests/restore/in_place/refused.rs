@@ -75,7 +75,11 @@ fn what_no_dump_of_the_user_holds_is_refused() {
     server.sql(database, "DROP SERVER elsewhere CASCADE");
     let mut other = server.session(database);
     other.sql("CREATE TEMPORARY TABLE mine (feeling public.mood);");
-    refused("temporary table mine");
+    let failed = project.fail(&in_place(&id), "unsupported_database");
+    assert!(
+        failed["error"].as_str().unwrap().contains("use what would be dropped: mine"),
+        "{failed:#}"
+    );
     drop(other);
     while tenant.value("SELECT count(*) FROM pg_class WHERE relname = 'mine'") != "0" {
         std::thread::sleep(Duration::from_millis(20));

@@ -12,7 +12,7 @@ use backup_core::{
 };
 
 use super::connect::{Reached, Reaching, prepare};
-use super::own_objects::{self, Object};
+use super::own_objects::{self, Object, TableLock};
 use super::pouring;
 use super::quiet;
 use super::replace::{self, while_ending};
@@ -47,6 +47,7 @@ pub(super) struct Transaction {
     process: String,
     /// What was there when it began: what the safety backup holds.
     objects: Vec<Object>,
+    large_objects: String,
 }
 
 /// Refuses a database of which not everything could be dropped and made again, and what would fire meanwhile.
@@ -68,6 +69,15 @@ pub(super) fn check(reaching: &Reaching, reached: &mut Reached) -> Result<(), Er
         return Err(Error::UnsupportedDatabase {
             what: format!(
                 "a restore in place of this database takes about {needed} locks, and the server has room for {room}; raise max_locks_per_transaction"
+            ),
+        });
+    }
+    let temporary = own_objects::temporary_users(session).map_err(failed)?;
+    if !temporary.is_empty() {
+        return Err(Error::UnsupportedDatabase {
+            what: format!(
+                "temporary tables of other sessions use what would be dropped: {}; end those sessions first",
+                temporary.join(", ")
             ),
         });
     }
@@ -123,14 +133,22 @@ pub(super) fn hold(
         .map_err(failed)?;
     let [number] = session.row("SELECT pg_catalog.txid_current()::text").map_err(failed)?;
     refuse_another_database(reaching, reached, &process, &number)?;
-    let lock = own_objects::lock_tables();
-    let locked = try_until_free(&mut session, &mut reached.session, &process, &lock);
-    locked.map_err(failed)?.map_err(|words| Error::RestoreFailed {
-        detail: "the tables are in use, and nothing was changed".to_owned(),
-        words: Some(words),
-    })?;
-    let objects = own_objects::list(&mut session).map_err(failed)?;
-    Ok(Transaction { session, number, process, objects })
+    let lock = own_objects::lock_tables(TableLock::Exclusive);
+    // One that was made while the others were waited for must be locked as well.
+    let objects = loop {
+        let locked = try_until_free(&mut session, &mut reached.session, &process, &lock);
+        locked.map_err(failed)?.map_err(|words| Error::RestoreFailed {
+            detail: "the tables are in use, and nothing was changed".to_owned(),
+            words: Some(words),
+        })?;
+        let objects = own_objects::list(&mut session).map_err(failed)?;
+        if own_objects::are_locked(&mut session, TableLock::Exclusive).map_err(failed)? {
+            break objects;
+        }
+        interrupt.check()?;
+    };
+    let large_objects = own_objects::large_objects(&mut session).map_err(failed)?;
+    Ok(Transaction { session, number, process, objects, large_objects })
 }
 
 /// Behind one address there may be several servers, and behind a pooler's name any database: everything that was looked
@@ -199,22 +217,30 @@ pub(super) fn restore(
 fn empty(
     reaching: &Reaching,
     reached: &mut Reached,
-    Transaction { session, process, objects, .. }: &mut Transaction,
+    Transaction { session, process, objects, large_objects, .. }: &mut Transaction,
 ) -> Result<(), Error> {
     let failed = |end| unchanged(reaching, end);
     let refused = |what: &str, words| {
         let detail = format!("{what}; the database is as it was");
         Error::RestoreFailed { detail, words }
     };
-    let now = own_objects::list(session).map_err(failed)?;
-    if let Some(names) = own_objects::missing(&now, objects) {
-        return Err(refused(&format!("meanwhile there were made: {names}"), None));
-    }
     let bystanders = own_objects::bystanders(session).map_err(failed)?;
-    let drops = own_objects::empty(reached.version);
-    try_until_free(session, &mut reached.session, process, &drops)
-        .map_err(failed)?
-        .map_err(|words| refused("the database could not be emptied", Some(words)))?;
+    if own_objects::large_objects(session).map_err(failed)? != *large_objects {
+        return Err(refused("meanwhile large objects were written to", None));
+    }
+    // Once everything is locked nothing is waited for any more, and what is known is compared and dropped at one instant.
+    let lock = own_objects::lock_tables(TableLock::AccessExclusive);
+    let drops = own_objects::empty(reached.version, objects);
+    let emptied =
+        try_until_free(session, &mut reached.session, process, &format!("{lock}\\; {drops}"));
+    if let Err(words) = emptied.map_err(failed)? {
+        let now = own_objects::list(session).map_err(failed)?;
+        let changed = own_objects::missing(&now, objects);
+        return Err(match changed.filter(|_| words.contains(own_objects::CHANGED)) {
+            Some(names) => refused(&format!("meanwhile there were made or changed: {names}"), None),
+            None => refused("the database could not be emptied", Some(words)),
+        });
+    }
     let left = own_objects::list(session).map_err(failed)?;
     if let Some(names) = own_objects::missing(&left, &[]) {
         return Err(refused(&format!("these could not be dropped: {names}"), None));

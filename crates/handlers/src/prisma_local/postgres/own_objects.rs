@@ -1,11 +1,15 @@
 //! What a database has of its own: everything that is neither the server's nor an extension's, and who may drop it.
 
+use std::collections::HashSet;
+
 use super::session::{Session, SessionEnd, identifier};
 use crate::prisma_local::postgres::script::Kept;
 use crate::tools::Version;
 
 /// The first number that the server gives to what is not its own.
 pub(super) const FIRST_OWN: u32 = 16_384;
+/// What the server says where something is not as it was.
+pub(super) const CHANGED: &str = "something was made or changed meanwhile";
 /// So many of others' objects are named.
 const MOST_NAMED: usize = 5;
 /// Routines of all kinds can be dropped by one word since this version.
@@ -16,28 +20,28 @@ const PUBLIC_CLOSED_SINCE: u32 = 15;
 /// Whatever can be dropped by itself: its catalogue, number, owner and schema; the server's owner where there is none.
 /// A cast is its types': either owner may drop it.
 const ALL: &str = "\
-    SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid AS class, oid, opcowner AS owner, opcnamespace AS schema FROM pg_catalog.pg_opclass \
-    UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, oid, opfowner, opfnamespace FROM pg_catalog.pg_opfamily \
-    UNION ALL SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, oid, evtowner, 0 FROM pg_catalog.pg_event_trigger \
-    UNION ALL SELECT 'pg_catalog.pg_publication'::pg_catalog.regclass, oid, pubowner, 0 FROM pg_catalog.pg_publication \
-    UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner, 0 FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' \
-    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relowner, relnamespace FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
-    UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner, pronamespace FROM pg_catalog.pg_proc \
-    UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprowner, oprnamespace FROM pg_catalog.pg_operator \
-    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner, typnamespace FROM pg_catalog.pg_type \
-    UNION ALL SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, oid, collowner, collnamespace FROM pg_catalog.pg_collation \
-    UNION ALL SELECT 'pg_catalog.pg_conversion'::pg_catalog.regclass, oid, conowner, connamespace FROM pg_catalog.pg_conversion \
-    UNION ALL SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, oid, cfgowner, cfgnamespace FROM pg_catalog.pg_ts_config \
-    UNION ALL SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, oid, dictowner, dictnamespace FROM pg_catalog.pg_ts_dict \
-    UNION ALL SELECT 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, oid, 10, prsnamespace FROM pg_catalog.pg_ts_parser \
-    UNION ALL SELECT 'pg_catalog.pg_ts_template'::pg_catalog.regclass, oid, 10, tmplnamespace FROM pg_catalog.pg_ts_template \
-    UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, fdwowner, 0 FROM pg_catalog.pg_foreign_data_wrapper \
-    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, srvowner, 0 FROM pg_catalog.pg_foreign_server \
-    UNION ALL SELECT 'pg_catalog.pg_am'::pg_catalog.regclass, oid, 10, 0 FROM pg_catalog.pg_am \
+    SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid AS class, oid, opcowner AS owner, opcnamespace AS schema, xmin::text AS version FROM pg_catalog.pg_opclass \
+    UNION ALL SELECT 'pg_catalog.pg_opfamily'::pg_catalog.regclass, oid, opfowner, opfnamespace, xmin::text FROM pg_catalog.pg_opfamily \
+    UNION ALL SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, oid, evtowner, 0, xmin::text FROM pg_catalog.pg_event_trigger \
+    UNION ALL SELECT 'pg_catalog.pg_publication'::pg_catalog.regclass, oid, pubowner, 0, xmin::text FROM pg_catalog.pg_publication \
+    UNION ALL SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner, 0, xmin::text FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_' \
+    UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relowner, relnamespace, xmin::text FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
+    UNION ALL SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner, pronamespace, xmin::text FROM pg_catalog.pg_proc \
+    UNION ALL SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprowner, oprnamespace, xmin::text FROM pg_catalog.pg_operator \
+    UNION ALL SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner, typnamespace, xmin::text FROM pg_catalog.pg_type \
+    UNION ALL SELECT 'pg_catalog.pg_collation'::pg_catalog.regclass, oid, collowner, collnamespace, xmin::text FROM pg_catalog.pg_collation \
+    UNION ALL SELECT 'pg_catalog.pg_conversion'::pg_catalog.regclass, oid, conowner, connamespace, xmin::text FROM pg_catalog.pg_conversion \
+    UNION ALL SELECT 'pg_catalog.pg_ts_config'::pg_catalog.regclass, oid, cfgowner, cfgnamespace, xmin::text FROM pg_catalog.pg_ts_config \
+    UNION ALL SELECT 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, oid, dictowner, dictnamespace, xmin::text FROM pg_catalog.pg_ts_dict \
+    UNION ALL SELECT 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, oid, 10, prsnamespace, xmin::text FROM pg_catalog.pg_ts_parser \
+    UNION ALL SELECT 'pg_catalog.pg_ts_template'::pg_catalog.regclass, oid, 10, tmplnamespace, xmin::text FROM pg_catalog.pg_ts_template \
+    UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, oid, fdwowner, 0, xmin::text FROM pg_catalog.pg_foreign_data_wrapper \
+    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, oid, srvowner, 0, xmin::text FROM pg_catalog.pg_foreign_server \
+    UNION ALL SELECT 'pg_catalog.pg_am'::pg_catalog.regclass, oid, 10, 0, xmin::text FROM pg_catalog.pg_am \
     UNION ALL SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, \
-        CASE WHEN pg_catalog.pg_has_role(s.typowner, 'USAGE') THEN s.typowner ELSE t.typowner END, 0 \
+        CASE WHEN pg_catalog.pg_has_role(s.typowner, 'USAGE') THEN s.typowner ELSE t.typowner END, 0, c.xmin::text \
         FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type s ON s.oid = c.castsource JOIN pg_catalog.pg_type t ON t.oid = c.casttarget \
-    UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanowner, 0 FROM pg_catalog.pg_language";
+    UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanowner, 0, xmin::text FROM pg_catalog.pg_language";
 /// The statement by which some things are dropped before the others: what they lean on must be there to name them.
 const FIRST: &str = "('pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid, 'pg_catalog.pg_opfamily'::pg_catalog.regclass::pg_catalog.oid, \
     'pg_catalog.pg_event_trigger'::pg_catalog.regclass::pg_catalog.oid)";
@@ -51,27 +55,31 @@ const STAYS: &str = "(n.nspname = 'public' OR EXISTS (SELECT FROM pg_catalog.pg_
 /// Whether `n` is the server's own or a session's.
 const OF_SERVER: &str = "(n.nspname ~ '^pg_' OR n.nspname = 'information_schema')";
 
-/// The database's own objects. `goes_along` says that a schema that is dropped takes it with it.
+/// The database's own objects.
 fn own() -> String {
     let schema_stays = format!(
         "EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
          AND n.oid = o.oid AND {STAYS})"
     );
-    let of_extension = "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass \
-         AND d.objid = n.oid AND d.deptype = 'e')";
     format!(
-        "SELECT o.class, o.oid, o.owner, \
-         coalesce(n.oid >= {FIRST_OWN} AND NOT {STAYS} AND NOT {of_extension}, false) AS goes_along \
+        "SELECT o.class, o.oid, o.owner, o.version \
          FROM ({ALL}) AS o LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.schema \
          WHERE o.oid >= {FIRST_OWN} AND NOT coalesce({OF_SERVER}, false) AND NOT {IS_PART} AND NOT {schema_stays}"
     )
 }
 
-/// Something in a database, by its catalogue and number, and as a person calls it.
+/// Something in a database: its catalogue, its number, which version of it, and what a person calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Object {
     number: [String; 2],
+    version: String,
     name: String,
+}
+
+impl Object {
+    fn key(&self) -> ([&str; 2], &str) {
+        (self.number.each_ref().map(String::as_str), &self.version)
+    }
 }
 
 /// The database's own objects.
@@ -84,8 +92,8 @@ pub(super) fn bystanders(session: &mut Session) -> Result<Vec<Object>, SessionEn
     objects(
         session,
         &format!(
-            "SELECT o.class, o.oid FROM ({ALL} \
-             UNION ALL SELECT 'pg_catalog.pg_extension'::pg_catalog.regclass, oid, extowner, 0 FROM pg_catalog.pg_extension) AS o \
+            "SELECT o.class, o.oid, o.version FROM ({ALL} \
+             UNION ALL SELECT 'pg_catalog.pg_extension'::pg_catalog.regclass, oid, extowner, 0, xmin::text FROM pg_catalog.pg_extension) AS o \
              LEFT JOIN pg_catalog.pg_namespace n ON n.oid = o.schema \
              WHERE o.oid >= {FIRST_OWN} AND (coalesce({OF_SERVER}, false) \
              OR o.class = 'pg_catalog.pg_extension'::pg_catalog.regclass \
@@ -96,20 +104,22 @@ pub(super) fn bystanders(session: &mut Session) -> Result<Vec<Object>, SessionEn
 }
 
 fn objects(session: &mut Session, query: &str) -> Result<Vec<Object>, SessionEnd> {
-    let rows: Vec<[String; 3]> = session.query(&format!(
-        "SELECT o.class::text, o.oid::text, i.type || ' ' || i.identity FROM ({query}) AS o, \
+    let rows: Vec<[String; 4]> = session.query(&format!(
+        "SELECT o.class::text, o.oid::text, o.version, i.type || ' ' || i.identity FROM ({query}) AS o, \
          pg_catalog.pg_identify_object(o.class, o.oid, 0) i"
     ))?;
-    Ok(rows.into_iter().map(|[class, oid, name]| Object { number: [class, oid], name }).collect())
+    let object =
+        |[class, oid, version, name]: [String; 4]| Object { number: [class, oid], version, name };
+    Ok(rows.into_iter().map(object).collect())
 }
 
-/// The names of those that are in one list and not in the other, in one line; none where there are none.
+/// The names of those that are in one list and not in the other, or as another version, in one line; none where there are
+/// none.
 pub(super) fn missing(of: &[Object], there: &[Object]) -> Option<String> {
-    let there: std::collections::HashSet<&[String; 2]> =
-        there.iter().map(|object| &object.number).collect();
+    let there: HashSet<([&str; 2], &str)> = there.iter().map(Object::key).collect();
     let missing: Vec<&str> = of
         .iter()
-        .filter(|object| !there.contains(&object.number))
+        .filter(|object| !there.contains(&object.key()))
         .map(|object| object.name.as_str())
         .collect();
     let named = missing.get(..missing.len().min(MOST_NAMED)).unwrap_or_default().join(", ");
@@ -145,14 +155,6 @@ pub(super) fn others(session: &mut Session) -> Result<(Vec<String>, Vec<String>)
          FROM pg_catalog.pg_user_mappings m JOIN pg_catalog.pg_foreign_server s ON s.oid = m.srvid \
          LEFT JOIN pg_catalog.pg_roles a ON a.oid = m.umuser \
          WHERE pg_catalog.current_setting('is_superuser') <> 'on' AND m.umuser <> 0 AND m.usename <> current_user";
-    // A session's own table would lose what it has of ours.
-    let temporary = format!(
-        "SELECT 'temporary table ' || c.relname || ', which uses what is dropped,', c.relowner \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname ~ '^pg_temp' \
-         JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid \
-         JOIN ({}) AS used ON used.class = d.refclassid AND used.oid = d.refobjid",
-        own()
-    );
     let rows: Vec<[String; 3]> = session.query(&format!(
         "WITH others AS (SELECT i.type || ' ' || i.identity AS what, o.owner FROM ({}) AS o, \
          pg_catalog.pg_identify_object(o.class, o.oid, 0) i WHERE NOT pg_catalog.pg_has_role(o.owner, 'USAGE') \
@@ -163,7 +165,7 @@ pub(super) fn others(session: &mut Session) -> Result<(Vec<String>, Vec<String>)
          UNION ALL SELECT 'table ' || t.oid::pg_catalog.regclass || ', whose rows are in a dump,', t.relowner \
          FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_class t ON t.oid = ANY (e.extconfig) AND t.relkind IN ('r', 'p') \
          WHERE NOT pg_catalog.has_table_privilege(t.oid, 'DELETE, INSERT') \
-         UNION ALL {hidden_mappings} UNION ALL {temporary}) \
+         UNION ALL {hidden_mappings}) \
          SELECT what, pg_catalog.pg_get_userbyid(owner), coalesce(r.rolsuper, true)::text FROM others \
          LEFT JOIN pg_catalog.pg_roles r ON r.oid = owner ORDER BY what",
         own()
@@ -187,6 +189,18 @@ pub(super) fn others(session: &mut Session) -> Result<(Vec<String>, Vec<String>)
     owners.dedup();
     let grant = |owner: &String| format!("GRANT {} TO {}", identifier(owner), identifier(&user));
     Ok((lines, owners.into_iter().map(grant).collect()))
+}
+
+/// The temporary tables of other sessions that would lose what they have of the database's own.
+pub(super) fn temporary_users(session: &mut Session) -> Result<Vec<String>, SessionEnd> {
+    let names: Vec<[String; 1]> = session.query(&format!(
+        "SELECT DISTINCT c.relname FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname ~ '^pg_temp' \
+         JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid \
+         JOIN ({}) AS used ON used.class = d.refclassid AND used.oid = d.refobjid",
+        own()
+    ))?;
+    Ok(names.into_iter().map(|[name]| name).collect())
 }
 
 /// What making it all again takes, and the user lacks: in words, and what would grant it.
@@ -224,25 +238,84 @@ pub(super) fn locks(session: &mut Session) -> Result<(u64, u64), SessionEnd> {
     Ok((needed.parse().unwrap_or_default(), room.parse().unwrap_or(u64::MAX)))
 }
 
-/// The statement that lets nobody write any more, until its transaction ends.
-pub(super) fn lock_tables() -> String {
-    executed(&format!(
-        "SELECT 0, 'LOCK TABLE ' || o.oid::pg_catalog.regclass || ' IN EXCLUSIVE MODE' FROM ({}) AS o \
-         JOIN pg_catalog.pg_class c ON o.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.oid \
-         WHERE c.relkind IN ('r', 'p')",
+/// How much a table is locked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum TableLock {
+    /// Others can read.
+    Exclusive,
+    AccessExclusive,
+}
+
+impl TableLock {
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Exclusive => ("EXCLUSIVE", "ExclusiveLock"),
+            Self::AccessExclusive => ("ACCESS EXCLUSIVE", "AccessExclusiveLock"),
+        }
+    }
+}
+
+/// The tables whose rows are dropped or deleted: the database's own, and those of extensions that a dump has.
+fn tables() -> String {
+    format!(
+        "SELECT c.oid FROM ({}) AS o JOIN pg_catalog.pg_class c \
+         ON o.class = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = o.oid WHERE c.relkind IN ('r', 'p') \
+         UNION SELECT t.oid FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_class t ON t.oid = ANY (e.extconfig) \
+         AND t.relkind IN ('r', 'p')",
         own()
+    )
+}
+
+/// The statement that locks every table until its transaction ends.
+pub(super) fn lock_tables(lock: TableLock) -> String {
+    let (mode, _) = lock.words();
+    executed(&format!(
+        "SELECT 0, 'LOCK TABLE ' || oid::pg_catalog.regclass || ' IN {mode} MODE' FROM ({}) AS locked",
+        tables()
     ))
 }
 
-/// The statement after which the database is as empty as a new one, but for what stays.
-pub(super) fn empty(version: Version) -> String {
+/// Whether every table there is now is locked so by this session.
+pub(super) fn are_locked(session: &mut Session, lock: TableLock) -> Result<bool, SessionEnd> {
+    let (_, mode) = lock.words();
+    let [open] = session.row(&format!(
+        "SELECT pg_catalog.count(*)::text FROM ({}) AS t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_locks l \
+         WHERE l.locktype = 'relation' AND l.relation = t.oid AND l.granted AND l.mode = '{mode}' \
+         AND l.pid = pg_catalog.pg_backend_pid())",
+        tables()
+    ))?;
+    Ok(open == "0")
+}
+
+/// What tells whether a large object was made, removed or written to: no lock keeps others from that and lets them read.
+/// Only a superuser sees the versions of their pages; others read them whole.
+pub(super) fn large_objects(session: &mut Session) -> Result<String, SessionEnd> {
+    let [superuser] = session.row("SELECT pg_catalog.current_setting('is_superuser')")?;
+    let (content, pages) = if superuser == "on" {
+        let pages = "SELECT pg_catalog.count(*) || ' ' || coalesce(pg_catalog.sum(pg_catalog.hashtext(\
+             loid || ' ' || pageno || ' ' || xmin::text)::numeric), 0) FROM pg_catalog.pg_largeobject";
+        ("''", pages)
+    } else {
+        ("pg_catalog.md5(pg_catalog.lo_get(oid))", "SELECT ''")
+    };
+    let [digest] = session.row(&format!(
+        "SELECT coalesce(pg_catalog.md5(pg_catalog.string_agg(oid || ' ' || xmin::text || ' ' || {content}, ',' ORDER BY oid)), '') \
+         || ' ' || ({pages}) FROM pg_catalog.pg_largeobject_metadata"
+    ))?;
+    Ok(digest)
+}
+
+/// The statement after which the database is as empty as a new one, but for what stays. It fails where there is something
+/// that is not known, or has become another.
+pub(super) fn empty(version: Version, known: &[Object]) -> String {
     let routine =
         if version.major >= ROUTINES_SINCE { "'ROUTINE'" } else { "pg_catalog.upper(i.type)" };
     let drops = format!(
-        "SELECT CASE WHEN o.class IN {FIRST} THEN 2 WHEN o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN 3 ELSE 4 END, \
+        "SELECT CASE WHEN o.class IN {FIRST} THEN 2 WHEN o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN 4 ELSE 3 END, \
          'DROP ' || CASE WHEN i.type IN ('function', 'procedure', 'aggregate') THEN {routine} \
-         ELSE pg_catalog.upper(pg_catalog.replace(i.type, '-', ' ')) END || ' IF EXISTS ' || i.identity || ' CASCADE' \
-         FROM ({}) AS o, pg_catalog.pg_identify_object(o.class, o.oid, 0) i WHERE NOT o.goes_along",
+         ELSE pg_catalog.upper(pg_catalog.replace(i.type, '-', ' ')) END || ' IF EXISTS ' || i.identity || \
+         CASE WHEN o.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN '' ELSE ' CASCADE' END \
+         FROM ({}) AS o, pg_catalog.pg_identify_object(o.class, o.oid, 0) i",
         own()
     );
     let large_objects = "SELECT 5, 'SELECT pg_catalog.lo_unlink(' || oid || ')' FROM pg_catalog.pg_largeobject_metadata";
@@ -257,15 +330,30 @@ pub(super) fn empty(version: Version) -> String {
         extensions.to_owned(),
         staying(version),
     ];
-    executed(&queries.join(" UNION ALL "))
+    let known: Vec<String> = known
+        .iter()
+        .map(|Object { number: [class, oid], version, .. }| format!("{class} {oid} {version}"))
+        .collect();
+    let unknown = format!(
+        "SELECT pg_catalog.count(*) FROM ({}) AS o WHERE NOT (o.class || ' ' || o.oid || ' ' || o.version) = ANY ('{{{}}}')",
+        own(),
+        known.join(",")
+    );
+    executed_unless(&unknown, &queries.join(" UNION ALL "))
 }
 
 /// A statement that has the server execute the statements that a query makes, in the order of their places: they are made
 /// and executed where all names are known, in whatever encoding.
 fn executed(query: &str) -> String {
+    executed_unless("SELECT 0", query)
+}
+
+/// The same, and an error where a count that is taken at the same instant is more than none.
+fn executed_unless(count: &str, query: &str) -> String {
     format!(
-        "DO $backup_manager$ DECLARE statements text[]; statement text; BEGIN \
-         SELECT pg_catalog.array_agg(s ORDER BY place) INTO statements FROM ({query}) AS made(place, s); \
+        "DO $backup_manager$ DECLARE statements text[]; statement text; unknown bigint; BEGIN \
+         SELECT ({count}), pg_catalog.array_agg(s ORDER BY place) INTO unknown, statements FROM ({query}) AS made(place, s); \
+         IF unknown > 0 THEN RAISE EXCEPTION '{CHANGED}'; END IF; \
          FOREACH statement IN ARRAY coalesce(statements, '{{}}') LOOP EXECUTE statement; END LOOP; \
          END $backup_manager$"
     )

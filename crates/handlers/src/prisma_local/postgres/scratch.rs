@@ -3,6 +3,7 @@
 //! A scratch database is known by its name and by two marks that say beside which database it is: its connection limit,
 //! with which it is made, and its comment, which it has until it takes the live one's place. While it is used, the session that made it holds an advisory lock; one whose lock is free was left by a run that died.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use backup_core::{Error, Interrupt, LiveState, Run, ScratchOrder, ScratchRestored, seconds_of};
@@ -19,7 +20,7 @@ use super::session::{Session, SessionEnd, identifier, literal, plain_words};
 use super::snapshot::{self, MigrationsTable};
 use crate::prisma_local::loading::LoadTool;
 use crate::prisma_local::scratch::{PREFIX, is_of_a_run, with_left, with_plain_words};
-use crate::tools::{Version, find_all, newest};
+use crate::tools::{Tool, Version, find_all, newest};
 
 /// How its comment begins; the live database's number follows.
 const MARK: &str = "scratch database of backup-manager beside database ";
@@ -33,6 +34,7 @@ const DROP_PATIENCE: Duration = Duration::from_secs(10);
 const DROP_POLL: Duration = Duration::from_millis(100);
 /// `DROP DATABASE` ends the sessions in it since this version.
 const FORCE_SINCE: u32 = 13;
+const ONE_JOB: NonZeroUsize = NonZeroUsize::MIN;
 /// The SQLSTATE of something that is in use.
 const IN_USE: &str = "55006";
 /// The SQLSTATE of a missing right.
@@ -228,10 +230,38 @@ fn load(
             // It would begin with what the server refuses; as a script that can be left out.
             load_script(reaching, reached, scratch, order, omitted, run)
         } else {
-            archive::load(reaching, &tool, scratch, order, run)
+            load_archive(reaching, reached, &tool, scratch, order, run)
         }
     };
     loaded.map_err(|error| with_plain_words(error, plain_words))
+}
+
+/// By several jobs; where that fails, anew by one. Jobs can wait for each other (two indexes of one table that is
+/// clustered on one of them are enough), and the server then ends one of them; or it has no room for so many.
+fn load_archive(
+    reaching: &Reaching,
+    reached: &mut Reached,
+    tool: &Tool,
+    scratch: &Scratch,
+    order: &ScratchOrder,
+    run: &Run,
+) -> Result<(), Error> {
+    let jobs = reaching.settings.threads;
+    match archive::load(reaching, tool, scratch, order, jobs, run) {
+        Err(Error::RestoreFailed { detail, words }) if jobs > ONE_JOB => {
+            tracing::info!(?detail, ?words, "restored anew by one job");
+        }
+        loaded => return loaded,
+    }
+    let failed = |end| reaching.failed(end);
+    if let Some(words) = drop_database(reaching, reached, scratch).map_err(failed)? {
+        let detail = "the scratch database could not be emptied".to_owned();
+        return Err(Error::RestoreFailed { detail, words: Some(words) });
+    }
+    let version = reached.version;
+    create(&mut reached.session, version, &scratch.name).map_err(failed)??;
+    mark(&mut reached.session, &scratch.name).map_err(failed)?;
+    archive::load(reaching, tool, scratch, order, ONE_JOB, run)
 }
 
 fn load_script(
