@@ -71,7 +71,7 @@ pub(super) fn left(reaching: &Reaching) -> Result<Vec<String>, Error> {
     let files = journal::files(reaching, FILE, ENDING)?;
     let told = |path: &PathBuf| {
         format!(
-            "{} holds what the server refused after an earlier restore: run it with its client, or remove it",
+            "{} holds what the server refused after an earlier restore: run it with its client, or remove it; once another backup has been restored it would only bring old definitions back",
             path.display()
         )
     };
