@@ -183,6 +183,11 @@ pub(super) fn of(error: &Error, context: &FailureContext<'_>) -> Advice {
         {
             missing_role_advice(context)
         }
+        // What no tool said is no matter of roles or extensions.
+        Error::RestoreFailed { words: None, .. } if context.is_restore() => say([
+            "See to what the error names".to_owned(),
+            "Then send the same request again".to_owned(),
+        ]),
         Error::RestoreFailed { .. } if context.is_restore() => say([
             "Read prisma_output: a role, an extension or a right may be missing on the server, which says nothing against the backup".to_owned(),
             "Where a PostgreSQL server lacks the roles that the backup names, send \"no_owner\": true and \"no_privileges\": true".to_owned(),

@@ -34,9 +34,13 @@ fn for_a_copy(manifest: &Manifest) -> u64 {
 
 /// Refuses a server whose disk would get full.
 pub(super) fn refuse_too_little(room: &RestoreRoom) -> Result<(), Error> {
-    match room.database_available_bytes {
-        Some(available) if available < room.database_bytes => {
-            Err(Error::SpaceAtServer { required: room.database_bytes, available })
+    refuse_less(room.database_bytes, room.database_available_bytes)
+}
+
+fn refuse_less(required: u64, available: Option<u64>) -> Result<(), Error> {
+    match available {
+        Some(available) if available < required => {
+            Err(Error::SpaceAtServer { required, available })
         }
         Some(_) | None => Ok(()),
     }
@@ -48,11 +52,5 @@ pub(in crate::operations) async fn refuse_crowding(
     manifest: &Manifest,
     run: &Run,
 ) -> Result<(), Error> {
-    let required = for_a_copy(manifest);
-    match database.free_space(run).await? {
-        Some(available) if available < required => {
-            Err(Error::SpaceAtServer { required, available })
-        }
-        Some(_) | None => Ok(()),
-    }
+    refuse_less(for_a_copy(manifest), database.free_space(run).await?)
 }

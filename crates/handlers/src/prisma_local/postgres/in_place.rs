@@ -135,6 +135,7 @@ pub(super) fn hold(
     refuse_another_database(reaching, reached, &process, &number)?;
     let lock = own_objects::lock_tables(TableLock::Exclusive);
     // One that was made while the others were waited for must be locked as well.
+    let deadline = Instant::now() + PATIENCE;
     let objects = loop {
         let locked = try_until_free(&mut session, &mut reached.session, &process, &lock);
         locked.map_err(failed)?.map_err(|words| Error::RestoreFailed {
@@ -146,6 +147,10 @@ pub(super) fn hold(
             break objects;
         }
         interrupt.check()?;
+        if Instant::now() >= deadline {
+            let detail = "tables are made all the time, and nothing was changed".to_owned();
+            return Err(Error::RestoreFailed { detail, words: None });
+        }
     };
     let large_objects = own_objects::large_objects(&mut session).map_err(failed)?;
     Ok(Transaction { session, number, process, objects, large_objects })

@@ -42,7 +42,7 @@ const ALL: &str = "\
         CASE WHEN pg_catalog.pg_has_role(s.typowner, 'USAGE') THEN s.typowner ELSE t.typowner END, 0, c.xmin::text \
         FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type s ON s.oid = c.castsource JOIN pg_catalog.pg_type t ON t.oid = c.casttarget \
     UNION ALL SELECT 'pg_catalog.pg_language'::pg_catalog.regclass, oid, lanowner, 0, xmin::text FROM pg_catalog.pg_language";
-/// The statement by which some things are dropped before the others: what they lean on must be there to name them.
+/// The catalogues of what is dropped before all else: what it leans on must be there to name it.
 const FIRST: &str = "('pg_catalog.pg_opclass'::pg_catalog.regclass::pg_catalog.oid, 'pg_catalog.pg_opfamily'::pg_catalog.regclass::pg_catalog.oid, \
     'pg_catalog.pg_event_trigger'::pg_catalog.regclass::pg_catalog.oid)";
 
