@@ -76,7 +76,7 @@ pub(super) fn pour_section(
 ///
 /// # Errors
 /// `pg_restore` is missing, or cannot read it.
-pub(super) fn read_archive(
+fn read_archive(
     reaching: &Reaching,
     order: &ScratchOrder,
     arguments: &[String],
